@@ -1,0 +1,6 @@
+"""Communication channels: Keras layers from a batch size to a ``ChannelState``."""
+
+from sionna_cfisac.channel.base import ChannelLayer
+from sionna_cfisac.channel.rayleigh import CellFreeChannel
+
+__all__ = ["CellFreeChannel", "ChannelLayer"]
