@@ -1,0 +1,240 @@
+"""The command line, ``cfisac``."""
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sionna_cfisac._version import __version__
+from sionna_cfisac.scenario.errors import Problem, RunError, ScenarioError
+
+EXIT_FAILED = 1
+EXIT_WRONG_INPUT = 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Cell-free massive MIMO with integrated sensing and communication: compare beamformers.",
+    epilog="Exit codes: 0 done, 1 the run failed, 2 the input is wrong.",
+)
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="Scenario file (YAML)")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a dotted key, e.g. samples=100; repeatable"
+    ),
+]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Apply the file's section 'fast'; without one, 50 samples")
+]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments, prog_name="cfisac")
+        code = 0
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else 0
+    except ScenarioError as error:
+        code = EXIT_WRONG_INPUT
+        print(error, file=sys.stderr)
+        if len(error.problems) > 1:
+            print(f"{len(error.problems)} errors", file=sys.stderr)
+    except BrokenPipeError:
+        # whoever reads our output has seen enough; Python must not flush into the closed pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILED
+    except Exception as error:
+        if debug:
+            raise
+        code = EXIT_FAILED
+        name = "" if isinstance(error, RunError) else f"{type(error).__name__}: "
+        print(f"error: {name}{error}", file=sys.stderr)
+        print("--debug shows where", file=sys.stderr)
+    sys.exit(code)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"sionna_cfisac {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    file: ScenarioFile,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Output folder; default results/NAME")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the results in the output folder")
+    ] = False,
+    fast: Fast = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the results in the output folder")
+    ] = False,
+) -> None:
+    """Run a scenario: table on the screen, CSV and figures in the output folder."""
+    from sionna_cfisac.scenario.load import load_study
+    from sionna_cfisac.scenario.output import prepare_output
+
+    if resume and force:
+        raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
+    study = load_study(file, overrides or [], fast)
+    folder = output or Path("results") / study.scenario.name
+    prepare_output(folder, study, resume, force)
+
+    with _quiet_start():
+        from sionna_cfisac.scenario.report import make_display, print_table
+        from sionna_cfisac.scenario.runner import run_study
+
+    console = Console()
+    # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with make_display(study, console) as display:
+            rows = run_study(study, folder, display)
+        print_table(console, study, rows)
+        # Matplotlib loads when the numbers are on the screen and on the disk
+        from sionna_cfisac.scenario.figures import draw_figures
+
+        files = draw_figures(study, folder)
+    except KeyboardInterrupt:
+        again = [
+            "cfisac",
+            *(a for a in sys.argv[1:] if a not in ("--resume", "--force")),
+            "--resume",
+        ]
+        print(
+            f"interrupted; the finished conditions are in {folder}, continue with: "
+            f"{shlex.join(again)}",
+            file=sys.stderr,
+        )
+        raise typer.Exit(EXIT_FAILED) from None
+    figures = f", {len(files)} figure files" if files else ""
+    console.print(f"{folder}: results.csv, run.json{figures}", markup=False, highlight=False)
+
+
+@app.command()
+def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -> None:
+    """Check a scenario without running it."""
+    from sionna_cfisac.scenario.beamformer_specs import label_of
+    from sionna_cfisac.scenario.load import load_study
+
+    study = load_study(file, overrides or [], fast)
+    channels = sum(condition.scenario.samples for condition in study.conditions)
+    methods = ", ".join(label_of(spec) for spec in study.scenario.beamformers)
+    print(f"{file}: good: {len(study.conditions)} condition(s), {channels} channels, {methods}")
+
+
+@app.command()
+def init(
+    kind: Annotated[
+        str, typer.Argument(help="Kind of template; 'cfisac list' shows all")
+    ] = "rayleigh",
+) -> None:
+    """Print a commented template; redirect it to a file."""
+    from sionna_cfisac.scenario.catalogue import template
+
+    print(template(kind), end="")
+
+
+@app.command()
+def plot(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a finished run")],
+) -> None:
+    """Draw the figures of a result folder again."""
+    from sionna_cfisac.scenario.load import study_of
+    from sionna_cfisac.scenario.output import RUN, read_run
+
+    record = read_run(folder)
+    if record is None:
+        raise ScenarioError([Problem(str(folder), "", "holds no results of 'cfisac run'")])
+    if record["status"] != "finished":
+        message = "the run is not finished; continue it with 'cfisac run FILE --resume'"
+        raise ScenarioError([Problem(str(folder), "", message)])
+    study = study_of(record["scenario"], str(folder / RUN))
+    with _quiet_start():
+        from sionna_cfisac.scenario.figures import draw_figures
+
+    for file in draw_figures(study, folder):
+        print(file)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from sionna_cfisac.scenario.json_schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command("list")
+def list_() -> None:
+    """List beamformers, channels, measures, templates and the scenarios in this folder."""
+    from sionna_cfisac.scenario.catalogue import catalogue
+
+    console = Console()
+    for heading, entries in catalogue(Path.cwd()).items():
+        console.print(f"[bold]{heading}[/bold]")
+        table = Table.grid(padding=(0, 2))
+        for name, about in entries.items():
+            table.add_row(Text(f"  {name}"), Text(about))
+        console.print(table)
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep what TensorFlow's C++ side says while it loads off the terminal, unless it fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
+        yield
+        return
+    import tempfile
+
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        # these lines come before TensorFlow reads its log level, so only the descriptor stops them
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(terminal, 2)
+            log.seek(0)
+            os.write(2, log.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The entries of ``beamformers`` in a scenario file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+from sionna_cfisac.scenario.base_specs import Count, NonNegative, Positive, TypedSpec, type_of
+from sionna_cfisac.scenario.plugins import plugin_names
+
+
+class BeamformerBase(TypedSpec):
+    """What every entry may say."""
+
+    label: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the method in tables and figures; default: the type",
+    )
+
+
+class ConjugateSpec(BeamformerBase):
+    """Conjugate (maximum-ratio) beams to the UEs."""
+
+    type: Literal["conjugate"]
+    power_split: Literal["channel", "equal"] | None = Field(
+        None,
+        description="How an AP shares its power among the UEs: by the channel gain or equally; "
+        "default channel",
+    )
+
+
+class SensingConjugateSpec(BeamformerBase):
+    """All power to the targets."""
+
+    type: Literal["sensing_conjugate"]
+
+
+class RZFSpec(BeamformerBase):
+    """Regularised zero forcing, joint over the APs."""
+
+    type: Literal["rzf"]
+    normalization: Literal["per_ap", "per_user"] | None = Field(
+        None, description="Scale every AP to its power, or every AP-UE pair to P/U; default per_ap"
+    )
+    regularization: NonNegative | None = Field(
+        None, description="Diagonal loading in the unit of noise power; default: the method's own"
+    )
+
+
+class OptimizerSpec(BeamformerBase):
+    """Options that both optimisers take."""
+
+    max_iterations: Count | None = Field(
+        None, description="Limit of the iterations; default: the method's own"
+    )
+    tolerance: Positive | None = Field(
+        None, description="Relative change of the utility to stop at; default: the method's own"
+    )
+    num_starts: Count | None = Field(
+        None, description="Number of starting points, of which the best result is kept; default 1"
+    )
+
+
+class WMMSESpec(OptimizerSpec):
+    """Highest sum rate under the power limits (joint at sensing weight 0)."""
+
+    type: Literal["wmmse"]
+
+
+class JointSpec(OptimizerSpec):
+    """Highest utility of communication and sensing under the power limits."""
+
+    type: Literal["joint"]
+    sensing_weight: NonNegative | None = Field(
+        None, description="Weight that the method optimises for; default objective.sensing_weight"
+    )
+
+
+class NullspaceSensingSpec(BeamformerBase):
+    """Sensing beam off the users' channels, the rest of the power to another beamformer."""
+
+    type: Literal["nullspace_sensing"]
+    sensing_power_share: float | None = Field(
+        None, ge=0, le=1, description="Share of the power for sensing; default 0.5"
+    )
+    communication: "BeamformerSpec | None" = Field(
+        None, description="Beamformer of the remaining power; default rzf"
+    )
+
+
+class PluginSpec(BeamformerBase):
+    """A beamformer of another package; further keys are its arguments."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keys that are the plug-in's own."""
+        return dict(self.model_extra or {})
+
+
+BEAMFORMERS: dict[str, type[BeamformerBase]] = {
+    "conjugate": ConjugateSpec,
+    "sensing_conjugate": SensingConjugateSpec,
+    "rzf": RZFSpec,
+    "nullspace_sensing": NullspaceSensingSpec,
+    "wmmse": WMMSESpec,
+    "joint": JointSpec,
+}
+
+
+def _tag(value: Any) -> str:
+    kind = type_of(value)
+    if kind not in BEAMFORMERS and isinstance(kind, str) and kind in plugin_names():
+        return "<plugin>"
+    return f"<{kind}>"
+
+
+BeamformerSpec = Annotated[
+    Annotated[ConjugateSpec, Tag("<conjugate>")]
+    | Annotated[SensingConjugateSpec, Tag("<sensing_conjugate>")]
+    | Annotated[RZFSpec, Tag("<rzf>")]
+    | Annotated[NullspaceSensingSpec, Tag("<nullspace_sensing>")]
+    | Annotated[WMMSESpec, Tag("<wmmse>")]
+    | Annotated[JointSpec, Tag("<joint>")]
+    | Annotated[PluginSpec, Tag("<plugin>")],
+    Discriminator(_tag),
+]
+
+NullspaceSensingSpec.model_rebuild()
+
+
+def beamformer_names() -> list[str]:
+    """Every type that a scenario may name, plug-ins last."""
+    return [*BEAMFORMERS, *(name for name in plugin_names() if name not in BEAMFORMERS)]
+
+
+def label_of(spec: BeamformerBase) -> str:
+    """Name of the method in tables and files."""
+    return spec.label or str(type_of(spec))

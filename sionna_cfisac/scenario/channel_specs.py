@@ -1,0 +1,101 @@
+"""The ``channel`` section of a scenario file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from sionna_cfisac.scenario.base_specs import NonNegative, Positive, TypedSpec, type_of
+
+Position = Annotated[list[float], Field(min_length=2, max_length=3)]
+Positions = Annotated[list[Position], Field(min_length=1)]
+
+
+def _number_or_table(value: Any) -> str:
+    return "<table>" if isinstance(value, list) else "<number>"
+
+
+class RayleighSpec(TypedSpec):
+    """Independent Rayleigh fading without path loss, targets in random directions: the paper's."""
+
+    type: Literal["rayleigh"]
+    angle_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="Interval [low, high) of the targets' angles from broadside in radian; "
+        "default [0, pi/2)",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RayleighSpec":
+        if self.angle_range is not None:
+            low, high = self.angle_range
+            if not -3.1416 < low <= high < 3.1416:
+                raise ValueError(
+                    f"angle_range: expected -pi <= low <= high <= pi, got {self.angle_range}"
+                )
+        return self
+
+
+class TopologySpec(TypedSpec):
+    """Path loss, shadowing and Rician or Rayleigh fading between positions on a map."""
+
+    type: Literal["topology"]
+    area: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Width and height of the area in metres; default [400, 400]"
+    )
+    ap_positions: Positions | None = Field(
+        None,
+        description="[x, y] or [x, y, z] of every AP in metres; default: at random per channel",
+    )
+    ue_positions: Positions | None = Field(
+        None,
+        description="[x, y] or [x, y, z] of every UE in metres; default: at random per channel",
+    )
+    target_positions: Positions | None = Field(
+        None,
+        description="[x, y] or [x, y, z] of every target in metres; default: at random per channel",
+    )
+    ap_height: NonNegative | None = Field(
+        None, description="Height of the APs in metres; default 10"
+    )
+    ue_height: NonNegative | None = Field(
+        None, description="Height of the UEs in metres; default 1.5"
+    )
+    target_height: NonNegative | None = Field(
+        None, description="Height of the targets in metres; default 1.5"
+    )
+    ap_orientations: Annotated[list[float], Field(min_length=1)] | None = Field(
+        None,
+        description="Azimuth of every AP's broadside in radian; default: towards the area's centre",
+    )
+    carrier_frequency: Positive | None = Field(
+        None, description="Carrier frequency in Hz; default 3.5e9"
+    )
+    path_loss: Literal["log_distance", "umi", "uma", "free_space"] | None = Field(
+        None, description="Path-loss model; default log_distance"
+    )
+    path_loss_exponent: Positive | None = Field(
+        None, description="Exponent of the log-distance model; default 3"
+    )
+    reference_loss_db: float | None = Field(
+        None, description="Loss at 1 m of the log-distance model in dB; default: free space"
+    )
+    shadowing_std_db: NonNegative | None = Field(
+        None, description="Standard deviation of log-normal shadowing in dB; default 0"
+    )
+    k_factor_db: (
+        Annotated[
+            Annotated[float, Tag("<number>")] | Annotated[list[list[float]], Tag("<table>")],
+            Discriminator(_number_or_table),
+        ]
+        | None
+    ) = Field(
+        None, description="Rician K-factor in dB, one number or [M][U]; default: Rayleigh fading"
+    )
+
+
+CHANNELS: dict[str, type[TypedSpec]] = {"rayleigh": RayleighSpec, "topology": TopologySpec}
+
+ChannelSpec = Annotated[
+    Annotated[RayleighSpec, Tag("<rayleigh>")] | Annotated[TopologySpec, Tag("<topology>")],
+    Discriminator(lambda value: f"<{type_of(value)}>"),
+]

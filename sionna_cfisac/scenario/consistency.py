@@ -1,0 +1,177 @@
+"""What no single key shows: values of a scenario that do not fit each other."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, PluginSpec, label_of
+from sionna_cfisac.scenario.channel_specs import RayleighSpec, TopologySpec
+from sionna_cfisac.scenario.document import Path
+from sionna_cfisac.scenario.errors import show, suggestion
+from sionna_cfisac.scenario.measures import UPPER_BOUND
+from sionna_cfisac.scenario.plugins import argument_errors, load_plugin
+from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
+
+
+class Conflict(NamedTuple):
+    """Values that do not fit each other.
+
+    Attributes
+    ----------
+    path : Path
+        Where to report it
+    message : str
+        What was expected and what was got
+    inputs : tuple of Path
+        The other values that it depends on
+    """
+
+    path: Path
+    message: str
+    inputs: tuple[Path, ...] = ()
+
+
+def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    """Everything in a valid scenario that does not fit together."""
+    yield from _powers(scenario)
+    yield from _lengths(scenario)
+    yield from _sensing(scenario)
+    yield from _methods(scenario)
+    yield from _measures(scenario)
+
+
+def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    network = scenario.network
+    if network.ap_power is not None and "total_power" in network.model_fields_set:
+        yield Conflict(
+            ("network", "ap_power"),
+            "expected either total_power or ap_power, got both",
+            (("network", "total_power"),),
+        )
+
+
+def _lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    network, channel = scenario.network, scenario.channel
+    lists: list[tuple[Path, Any, str]] = [
+        (("network", "ap_power"), network.ap_power, "num_aps"),
+        (("noise_power",), scenario.noise_power, "num_users"),
+        (("sensing", "noise_power"), scenario.sensing.noise_power, "num_aps"),
+    ]
+    if isinstance(channel, TopologySpec):
+        lists += [
+            (("channel", "ap_positions"), channel.ap_positions, "num_aps"),
+            (("channel", "ap_orientations"), channel.ap_orientations, "num_aps"),
+            (("channel", "ue_positions"), channel.ue_positions, "num_users"),
+            (("channel", "target_positions"), channel.target_positions, "num_targets"),
+            (("channel", "k_factor_db"), channel.k_factor_db, "num_aps"),
+        ]
+        if isinstance(channel.k_factor_db, list):
+            lists += [
+                (("channel", "k_factor_db", index), row, "num_users")
+                for index, row in enumerate(channel.k_factor_db)
+            ]
+    for path, value, size in lists:
+        expected = getattr(network, size)
+        if isinstance(value, list) and len(value) != expected:
+            yield Conflict(
+                path,
+                f"expected {expected} entries (network.{size}), got {len(value)}",
+                (("network", size),),
+            )
+
+
+def _sensing(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    gain = sensing_gain(scenario)
+    if gain == "radar" and isinstance(scenario.channel, RayleighSpec):
+        yield Conflict(
+            ("sensing", "gain"),
+            "radar needs positions: expected exponential or unit on channel rayleigh",
+            (("channel",),),
+        )
+    if scenario.sensing.rcs is not None and gain != "radar":
+        yield Conflict(
+            ("sensing", "rcs"),
+            f"has an effect only with gain radar, got gain {gain}",
+            (("sensing", "gain"), ("channel",)),
+        )
+
+
+def _methods(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    labels: dict[str, int] = {}
+    for index, spec in enumerate(scenario.beamformers):
+        path: Path = ("beamformers", index)
+        label = label_of(spec)
+        if label == UPPER_BOUND:
+            yield Conflict((*path, "label"), f"'{UPPER_BOUND}' is the name of the bound's own rows")
+        first = labels.setdefault(label, index)
+        if first != index:
+            yield Conflict(
+                path,
+                f"a method named '{label}' is already there (beamformers.{first}); "
+                "tell them apart with a label, e.g. "
+                f"{{type: {spec.type}, …, label: {label}_2}}",
+                (("beamformers", first),),
+            )
+        yield from _method(scenario, spec, path)
+
+
+def _method(scenario: ScenarioSpec, spec: Any, path: Path) -> Iterator[Conflict]:
+    network = scenario.network
+    if spec.type in ("wmmse", "joint") and network.num_targets > 1:
+        yield Conflict(
+            path,
+            f"{spec.type} handles one target, got network.num_targets {network.num_targets}",
+            (("network", "num_targets"),),
+        )
+    if spec.type == "nullspace_sensing":
+        if network.num_tx_ant <= network.num_users:
+            yield Conflict(
+                path,
+                "nullspace_sensing needs more antennas per AP than UEs, got network.num_tx_ant "
+                f"{network.num_tx_ant} and network.num_users {network.num_users}",
+                (("network", "num_tx_ant"), ("network", "num_users")),
+            )
+        inner = spec.communication
+        if inner is not None:
+            if inner.label is not None:
+                yield Conflict(
+                    (*path, "communication", "label"), "a label has no effect in here; remove it"
+                )
+            yield from _method(scenario, inner, (*path, "communication"))
+    if isinstance(spec, PluginSpec) and spec.type not in BEAMFORMERS:
+        yield from _plugin(spec, path)
+
+
+def _plugin(spec: PluginSpec, path: Path) -> Iterator[Conflict]:
+    try:
+        target = load_plugin(spec.type)
+    except ValueError as error:
+        yield Conflict((*path, "type"), str(error))
+        return
+    for option, message in argument_errors(target, spec.arguments):
+        yield Conflict((*path, option) if option else path, f"{spec.type}: {message}")
+
+
+def _measures(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    for key in ("measure", "figures"):
+        names = getattr(scenario, key) or []
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield Conflict((key, index), f"'{name}' is already in the list")
+    targets = scenario.network.num_targets
+    if UPPER_BOUND in scenario.measure and targets > 1:
+        yield Conflict(
+            ("measure", scenario.measure.index("upper_bound")),
+            f"upper_bound handles one target, got network.num_targets {targets}",
+            (("network", "num_targets"),),
+        )
+    if scenario.reference is not None:
+        labels = [label_of(spec) for spec in scenario.beamformers]
+        if UPPER_BOUND in scenario.measure:
+            labels.append(UPPER_BOUND)
+        if scenario.reference not in labels:
+            yield Conflict(
+                ("reference",),
+                f"expected one of the methods, got {show(scenario.reference)}"
+                f"{suggestion(scenario.reference, labels)}",
+                (("beamformers",), ("measure",)),
+            )

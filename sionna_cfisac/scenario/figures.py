@@ -1,0 +1,125 @@
+"""Which figures a result folder gets, and drawing them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot
+
+from sionna_cfisac import plotting
+from sionna_cfisac.scenario.load import Study
+from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
+from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
+from sionna_cfisac.scenario.runner import write_json
+from sionna_cfisac.scenario.schema import ScenarioSpec
+from sionna_cfisac.scenario.store import read_condition
+from sionna_cfisac.scenario.sweep import Condition
+
+_SENSING = ("sensing_snr", "sensing_snr_db", "sensing_share")
+
+
+def draw_figures(study: Study, folder: Path) -> list[Path]:
+    """Draw the figures of a finished run into its folder, as PDF and PNG.
+
+    ``figures`` of the scenario says which. By default: the trade-off between rate and sensing where
+    both are measured, a curve of every measure over every swept number, and where nothing is swept
+    the distribution over the channels and the beam patterns. The last two show one condition: that
+    with the scenario's own values of the swept keys, or the middle of the sweep.
+
+    Parameters
+    ----------
+    study : Study
+        The study that was run
+    folder : Path
+        Its output folder
+
+    Returns
+    -------
+    list of Path
+        Files written
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold the results of the study
+    """
+    table = pd.read_csv(folder / RESULTS)
+    files: list[Path] = []
+    for name, figure in _figures(study, folder, table):
+        files += [Path(file) for file in plotting.save_figure(figure, folder / name)]
+        pyplot.close(figure)
+    run = read_run(folder)
+    if run is not None:
+        known = [*run.get("figures", []), *(file.name for file in files)]
+        write_json(folder / RUN, {**run, "figures": sorted(set(known))})
+    return files
+
+
+def _figures(study: Study, folder: Path, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+    scenario = study.scenario
+    kinds: list[str] = ["tradeoff", "curves"] + ([] if study.columns else ["cdf", "beampattern"])
+    if scenario.figures is not None:
+        kinds = list(scenario.figures)
+    both = "sum_rate" in scenario.measure and any(m in scenario.measure for m in _SENSING)
+    if "tradeoff" in kinds and both:
+        yield "tradeoff", plotting.plot_tradeoff(table)
+    if "curves" in kinds:
+        yield from _curves(study, table)
+    if "cdf" in kinds or "beampattern" in kinds:
+        yield from _single(kinds, folder, shown_condition(study))
+
+
+def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+    numeric = {
+        key: values
+        for key, values in study.scenario.sweep.items()
+        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    }
+    # two values make a curve only where there is no better axis
+    longest = max((len(values) for values in numeric.values()), default=0)
+    for key, values in numeric.items():
+        if len(values) < min(3, longest) or len(values) < 2:
+            continue
+        others = [other for other in study.columns if other != key]
+        parts = list(table.groupby(others, sort=False)) if others else [((), table)]
+        for position, (_, part) in enumerate(parts):
+            for metric in part["metric"].unique():
+                suffix = f"-{position + 1}" if len(parts) > 1 else ""
+                name = f"curve-{_plain(key)}-{metric}{suffix}"
+                yield name, plotting.plot_curves(part, key, metric)
+
+
+def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tuple[str, Any]]:
+    result = read_condition(folder, condition)
+    if "cdf" in kinds:
+        for metric in condition.scenario.measure:
+            values = {m: v[metric] for m, v in result.values.items() if metric in v}
+            if metric == UPPER_BOUND or not values:
+                continue
+            unit = MEASURES[metric].unit
+            label = metric.replace("_", " ") + ("" if unit in ("1", "linear") else f" [{unit}]")
+            yield f"cdf-{metric}", plotting.plot_cdf(values, label)
+    if "beampattern" in kinds and np.isfinite(result.target_angles).all():
+        yield "beampattern", plotting.plot_beampattern(result.beams, result.target_angles)
+
+
+def shown_condition(study: Study) -> Condition:
+    """The condition with the scenario's own values, or that in the middle of the sweep."""
+    for condition in study.conditions:
+        if all(_value(study.scenario, key) == value for key, value in condition.columns.items()):
+            return condition
+    return study.conditions[len(study.conditions) // 2]
+
+
+def _value(scenario: ScenarioSpec, key: str) -> Any:
+    node: Any = scenario
+    for step in key.split("."):
+        node = node[int(step)] if isinstance(node, list) else getattr(node, step, None)
+    return node
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "-", key.rsplit(".", 1)[-1])

@@ -1,0 +1,42 @@
+"""The measures that a scenario can ask for: names, units and meaning."""
+
+from typing import NamedTuple
+
+
+class Measure(NamedTuple):
+    """One measure of a method on a channel.
+
+    Attributes
+    ----------
+    unit : str
+        Unit of the values in ``results.csv``
+    description : str
+        What it is
+    """
+
+    unit: str
+    description: str
+
+
+UPPER_BOUND = "upper_bound"
+"""Name of the measure and of the row that holds the bound."""
+
+UTILITY_SHARE = "utility_share"
+"""Name of the metric that ``reference`` adds."""
+
+MEASURES: dict[str, Measure] = {
+    "sum_rate": Measure("bit/s/Hz", "Sum of the UEs' rates, (3)"),
+    "min_rate": Measure("bit/s/Hz", "Rate of the worst UE"),
+    "sensing_snr": Measure("linear", "Sensing SNR (7), mean over the targets"),
+    "sensing_snr_db": Measure("dB", "Sensing SNR (7), mean over the targets, in dB per channel"),
+    "sensing_share": Measure(
+        "1", "Sensing SNR as a share of that of all power sent to the target, mean over the targets"
+    ),
+    "utility": Measure("bit/s/Hz", "Utility (8a): sum rate + sensing_weight * log2(1 + SNR)"),
+    "ap_power_max": Measure("power", "Highest transmit power of an AP, in the unit of total_power"),
+    UPPER_BOUND: Measure(
+        "bit/s/Hz", "Bound on the utility of any beams: metric utility of a method upper_bound"
+    ),
+}
+
+UNITS = {name: measure.unit for name, measure in MEASURES.items()} | {UTILITY_SHARE: "1"}

@@ -1,0 +1,88 @@
+"""Channels and beamformers that the sections of a scenario stand for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sionna_cfisac import beamforming, channel
+from sionna_cfisac.channel import ChannelLayer
+from sionna_cfisac.scenario.beamformer_specs import (
+    BEAMFORMERS,
+    BeamformerBase,
+    NullspaceSensingSpec,
+    PluginSpec,
+)
+from sionna_cfisac.scenario.plugins import make_plugin
+from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
+from sionna_cfisac.state import ChannelState, Tensor
+
+Beamformer = Callable[[ChannelState], Tensor]
+
+_BEAMFORMERS = {
+    "conjugate": "ConjugateBeamformer",
+    "sensing_conjugate": "SensingConjugateBeamformer",
+    "rzf": "RZFBeamformer",
+    "nullspace_sensing": "NullspaceSensingBeamformer",
+    "wmmse": "WMMSEBeamformer",
+    "joint": "JointBeamformer",
+}
+_CHANNELS = {"rayleigh": "CellFreeChannel", "topology": "TopologyChannel"}
+
+
+def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
+    """The channel layer of a scenario.
+
+    Raises
+    ------
+    ValueError
+        If the layer refuses its arguments
+    """
+    network, spec = scenario.network, scenario.channel
+    options: dict[str, Any] = spec.model_dump(exclude_none=True, exclude={"type"})
+    if scenario.sensing.rcs is not None:
+        options["rcs"] = scenario.sensing.rcs
+    layer: ChannelLayer = getattr(channel, _CHANNELS[spec.type])(
+        network.num_aps,
+        network.num_users,
+        network.num_tx_ant,
+        network.num_targets,
+        total_power=network.total_power,
+        ap_power=network.ap_power,
+        noise_power=scenario.noise_power,
+        sensing_noise_power=scenario.sensing.noise_power,
+        sensing_gain=sensing_gain(scenario),
+        dtype="float64" if scenario.precision == "double" else "float32",
+        **options,
+    )
+    return layer
+
+
+def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
+    """The beamformer of an entry.
+
+    Parameters
+    ----------
+    spec : BeamformerBase
+        Entry of ``beamformers``
+    sensing_weight : float
+        Weight of the scenario, for the methods that have one and whose entry gives none
+
+    Returns
+    -------
+    callable
+        ``ChannelState -> f`` [B, M, S, Nt], complex
+
+    Raises
+    ------
+    ValueError
+        If the method refuses its options
+    """
+    kind: str = getattr(spec, "type")  # noqa: B009
+    if isinstance(spec, PluginSpec) and kind not in BEAMFORMERS:
+        return make_plugin(kind, spec.arguments, sensing_weight)
+    options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
+    if kind == "joint":
+        options.setdefault("sensing_weight", sensing_weight)
+    if isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:
+        options["communication"] = make_beamformer(spec.communication, sensing_weight)
+    beamformer: Beamformer = getattr(beamforming, _BEAMFORMERS[kind])(**options)
+    return beamformer

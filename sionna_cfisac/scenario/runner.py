@@ -1,0 +1,183 @@
+"""Running a study: condition by condition, each on disk before the next starts."""
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from sionna_cfisac._version import __version__
+from sionna_cfisac.scenario.errors import RunError
+from sionna_cfisac.scenario.load import Study
+from sionna_cfisac.scenario.output import FORMAT, RESULTS, RUN, read_run
+from sionna_cfisac.scenario.results import Row, rows, to_csv, totals
+from sionna_cfisac.scenario.seeds import condition_seed
+from sionna_cfisac.scenario.simulate import ConditionResult, Values, simulate
+from sionna_cfisac.scenario.store import (
+    condition_file,
+    read_condition,
+    write_atomic,
+    write_condition,
+)
+from sionna_cfisac.scenario.sweep import Condition
+
+_PACKAGES = ("sionna", "tensorflow", "keras", "numpy", "scipy")
+
+
+class Display(Protocol):
+    """Whoever wants to know how the run gets on."""
+
+    def start(self, condition: Condition) -> None:
+        """A condition starts."""
+
+    def batch(self, condition: Condition, done: int, values: Values) -> None:
+        """``done`` channels of a condition are computed, with these values."""
+
+    def finish(self, condition: Condition, table: list[Row], stored: bool) -> None:
+        """A condition is on disk; ``stored`` if it was there before."""
+
+    def warn(self, message: str) -> None:
+        """Something is odd, but the run goes on."""
+
+
+def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
+    """Run every condition that is not yet stored in the folder.
+
+    Parameters
+    ----------
+    study : Study
+        What to run
+    folder : Path
+        Output folder that :func:`~sionna_cfisac.scenario.output.prepare_output` has passed
+    display : Display
+        Told about the progress
+
+    Returns
+    -------
+    list of Row
+        The table, as in ``results.csv``
+
+    Raises
+    ------
+    RunError
+        If a method fails; the conditions finished before are stored
+    """
+    record = _Record(study, folder)
+    _compare_versions(folder, record.versions, display)
+    for condition in study.conditions:
+        found = _stored(folder, condition, display)
+        if found is not None:
+            display.finish(condition, record.add(condition, found), stored=True)
+    record.write("running")
+    status = "interrupted"
+    try:
+        for condition in record.missing():
+            display.start(condition)
+            result = _simulate(condition, display)
+            write_condition(folder, condition, result)
+            new = record.add(condition, result)
+            record.write("running")
+            display.finish(condition, new, stored=False)
+        status = "finished"
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        record.write(status)
+    return record.table
+
+
+def _simulate(condition: Condition, display: Display) -> ConditionResult:
+    try:
+        return simulate(
+            condition.scenario, lambda done, values: display.batch(condition, done, values)
+        )
+    except RunError as error:
+        if not condition.columns:
+            raise
+        raise RunError(f"{error} (at {condition})") from error
+
+
+def _stored(folder: Path, condition: Condition, display: Display) -> ConditionResult | None:
+    try:
+        return read_condition(folder, condition)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        display.warn(f"{error}; this condition is computed again")
+        return None
+
+
+class _Record:
+    """What ``results.csv`` and ``run.json`` say so far, in the order of the sweep."""
+
+    def __init__(self, study: Study, folder: Path) -> None:
+        self.study = study
+        self.folder = folder
+        self.versions = _versions()
+        self._rows: dict[int, list[Row]] = {}
+        self._seconds: dict[int, dict[str, float]] = {}
+
+    def add(self, condition: Condition, result: ConditionResult) -> list[Row]:
+        self._rows[condition.index] = rows(condition, result.values)
+        self._seconds[condition.index] = result.seconds
+        return self._rows[condition.index]
+
+    def missing(self) -> list[Condition]:
+        return [c for c in self.study.conditions if c.index not in self._rows]
+
+    @property
+    def table(self) -> list[Row]:
+        return [row for index in sorted(self._rows) for row in self._rows[index]]
+
+    def write(self, status: str) -> None:
+        write_atomic(self.folder / RESULTS, to_csv(self.study.columns, self.table))
+        earlier = read_run(self.folder) or {}
+        run = {
+            "format": FORMAT,
+            "format_version": 1,
+            "status": status,
+            "scenario": self.study.resolved,
+            "seed": self.study.scenario.seed,
+            "conditions": [self._condition(condition) for condition in self.study.conditions],
+            "versions": self.versions,
+            "wall_time": totals(list(self._seconds.values())),
+            "figures": earlier.get("figures", []),
+        }
+        write_json(self.folder / RUN, run)
+
+    def _condition(self, condition: Condition) -> dict[str, Any]:
+        seconds = self._seconds.get(condition.index)
+        about: dict[str, Any] = {
+            "columns": condition.columns,
+            "seed": condition_seed(condition.scenario),
+            "file": condition_file(self.folder, condition).relative_to(self.folder).as_posix(),
+            "finished": seconds is not None,
+        }
+        return about if seconds is None else {**about, "wall_time": totals([seconds])}
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_atomic(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "sionna_cfisac": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _compare_versions(folder: Path, now: dict[str, str], display: Display) -> None:
+    run = read_run(folder)
+    before: dict[str, str] = {} if run is None else run.get("versions", {})
+    for package, number in before.items():
+        if now.get(package) != number:
+            display.warn(
+                f"the stored conditions come from {package} {number}, "
+                f"the others from {now.get(package)}"
+            )

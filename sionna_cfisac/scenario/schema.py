@@ -1,0 +1,157 @@
+"""The schema of a scenario file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sionna_cfisac.scenario.base_specs import (
+    Count,
+    NonNegative,
+    NonNegativePowers,
+    Positive,
+    PositivePowers,
+    Spec,
+)
+from sionna_cfisac.scenario.beamformer_specs import BeamformerSpec
+from sionna_cfisac.scenario.channel_specs import ChannelSpec, RayleighSpec
+
+MeasureName = Literal[
+    "sum_rate",
+    "min_rate",
+    "sensing_snr",
+    "sensing_snr_db",
+    "sensing_share",
+    "utility",
+    "ap_power_max",
+    "upper_bound",
+]
+FigureName = Literal["tradeoff", "curves", "cdf", "beampattern"]
+
+
+class NetworkSpec(Spec):
+    """Sizes and powers of the network; the paper's by default."""
+
+    num_aps: Count = Field(5, description="Number M of access points")
+    num_users: Count = Field(2, description="Number U of single-antenna UEs")
+    num_tx_ant: Count = Field(8, description="Number Nt of transmit antennas of each AP")
+    num_rx_ant: Count = Field(
+        8,
+        description="Number Nr of receive antennas of each AP; no measure depends on it",
+    )
+    num_targets: Count = Field(1, description="Number T of targets")
+    total_power: NonNegative = Field(
+        1.0, description="Power of all APs together, shared equally; W where noise powers are in W"
+    )
+    ap_power: NonNegativePowers | None = Field(
+        None, description="Power limit of every AP, instead of total_power: one number or M numbers"
+    )
+
+
+class SensingSpec(Spec):
+    """The radar side."""
+
+    gain: Literal["exponential", "unit", "radar"] | None = Field(
+        None,
+        description="Variance of the gain of AP-target-AP paths: exponential with unit mean, 1, or "
+        "by the radar equation; default exponential on rayleigh, radar on topology",
+    )
+    rcs: Positive | None = Field(
+        None, description="Mean radar cross-section in m^2, with gain: radar; default 1"
+    )
+    noise_power: PositivePowers = Field(
+        0.1, description="Noise power of the radar receivers: one number or M numbers"
+    )
+
+
+class ObjectiveSpec(Spec):
+    """What the beams are for."""
+
+    sensing_weight: NonNegative = Field(
+        2.0, description="Weight of sensing in the utility (8a), beta in the paper"
+    )
+
+
+class UpperBoundSpec(Spec):
+    """How the bound on the utility is computed."""
+
+    method: Literal["dpc", "branch_and_bound"] = Field(
+        "dpc", description="dpc: fast, slightly loose; branch_and_bound: tight, slow with many UEs"
+    )
+
+
+class ScenarioSpec(Spec):
+    """A scenario: a network, its channels, the methods to compare and what to measure.
+
+    Powers are in one common unit, angles in radian, positions in metres.
+    """
+
+    schema_version: Literal[1] = Field(description="Version of this format")
+    name: str = Field(
+        description="Name of the scenario and of its default output folder",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    )
+    description: str | None = Field(None, description="What the scenario is for, in words")
+    seed: Annotated[int, Field(ge=0)] = Field(1, description="Seed of all random draws")
+    network: NetworkSpec = Field(
+        default_factory=lambda: NetworkSpec.model_validate({}), description="Sizes and powers"
+    )
+    channel: ChannelSpec = Field(
+        default_factory=lambda: RayleighSpec.model_validate("rayleigh"), description="Channel model"
+    )
+    noise_power: PositivePowers = Field(
+        0.1, description="Noise power of the UEs: one number or U numbers"
+    )
+    sensing: SensingSpec = Field(
+        default_factory=lambda: SensingSpec.model_validate({}), description="Radar side"
+    )
+    objective: ObjectiveSpec = Field(
+        default_factory=lambda: ObjectiveSpec.model_validate({}), description="Weight of sensing"
+    )
+    beamformers: Annotated[list[BeamformerSpec], Field(min_length=1)] = Field(
+        description="Methods to compare, all on the same channels"
+    )
+    measure: Annotated[list[MeasureName], Field(min_length=1)] = Field(
+        ["sum_rate", "sensing_snr", "utility"], description="What to measure, one row each"
+    )
+    upper_bound: UpperBoundSpec = Field(
+        default_factory=lambda: UpperBoundSpec.model_validate({}),
+        description="Options of the measure upper_bound",
+    )
+    reference: str | None = Field(
+        None, description="Method whose utility the others are divided by: adds utility_share"
+    )
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {}, description="Dotted key -> list of values; several keys make a grid"
+    )
+    samples: Count = Field(1000, description="Number of channels of each condition")
+    confidence: float = Field(
+        0.95, gt=0, lt=1, description="Level of the confidence intervals of the means"
+    )
+    batch_size: Count = Field(
+        256, description="Channels computed at once; changes speed and memory, not the results"
+    )
+    precision: Literal["single", "double"] = Field(
+        "double", description="Precision of the arithmetic; the channels are the same in both"
+    )
+    fast: dict[str, Any] | None = Field(
+        None, description="Dotted key -> value that --fast sets; default: at most 50 samples"
+    )
+    figures: list[FigureName] | None = Field(
+        None, description="Figures to draw; default: those that the results allow"
+    )
+
+
+def resolved(scenario: ScenarioSpec) -> dict[str, Any]:
+    """The scenario with every default written out, as plain values that validate again."""
+    values = scenario.model_dump(mode="json", exclude_none=True)
+    if scenario.network.ap_power is not None:
+        # the two exclude each other
+        del values["network"]["total_power"]
+    values["sensing"]["gain"] = sensing_gain(scenario)
+    return values
+
+
+def sensing_gain(scenario: ScenarioSpec) -> str:
+    """The sensing gain, or the default of the scenario's channel."""
+    default = "radar" if scenario.channel.type == "topology" else "exponential"
+    return scenario.sensing.gain or default

@@ -1,0 +1,102 @@
+"""Files of an output folder, each written whole or not at all."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sionna_cfisac.scenario.schema import resolved
+from sionna_cfisac.scenario.simulate import ConditionResult
+from sionna_cfisac.scenario.sweep import Condition
+
+FOLDER = "conditions"
+
+# keys that change no number of a condition, or hold for the whole study
+_IRRELEVANT = (
+    "name", "description", "sweep", "fast", "figures", "batch_size", "confidence",
+)  # fmt: skip
+
+
+def write_atomic(file: Path, data: bytes) -> None:
+    """Write a file so that a crash leaves either the old or the new content."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.part")
+    with open(partial, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, file)
+
+
+def condition_hash(condition: Condition) -> str:
+    """Twelve hexadecimal digits that tell conditions with different numbers apart."""
+    values = resolved(condition.scenario)
+    for key in _IRRELEVANT:
+        values.pop(key, None)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def condition_file(folder: Path, condition: Condition) -> Path:
+    """Where a condition's values are stored."""
+    return folder / FOLDER / f"{condition.index:04d}-{condition_hash(condition)}.npz"
+
+
+def write_condition(folder: Path, condition: Condition, result: ConditionResult) -> None:
+    """Store the values of a finished condition."""
+    methods = list(result.values)
+    arrays: dict[str, Any] = {"target_angles": result.target_angles}
+    for index, method in enumerate(methods):
+        for metric, values in result.values[method].items():
+            arrays[f"value_{index}_{metric}"] = values
+        if method in result.beams:
+            arrays[f"beams_{index}"] = result.beams[method]
+    about = {
+        "methods": methods,
+        "metrics": {method: list(values) for method, values in result.values.items()},
+        "seconds": result.seconds,
+        "samples": condition.scenario.samples,
+    }
+    arrays["about"] = np.array(json.dumps(about))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomic(condition_file(folder, condition), buffer.getvalue())
+
+
+def read_condition(folder: Path, condition: Condition) -> ConditionResult:
+    """Read the values of a finished condition.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the condition is not finished
+    ValueError
+        If its file is damaged
+    """
+    file = condition_file(folder, condition)
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return _unpack(stored, condition.scenario.samples)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file}: damaged: {error}") from error
+
+
+def _unpack(stored: Any, samples: int) -> ConditionResult:
+    about = json.loads(str(stored["about"]))
+    result = ConditionResult(seconds=about["seconds"], target_angles=stored["target_angles"])
+    for index, method in enumerate(about["methods"]):
+        result.values[method] = {
+            metric: stored[f"value_{index}_{metric}"] for metric in about["metrics"][method]
+        }
+        for metric, values in result.values[method].items():
+            if values.shape != (samples,):
+                raise ValueError(f"{metric}: expected {samples} values, got {values.shape}")
+        if f"beams_{index}" in stored:
+            result.beams[method] = stored[f"beams_{index}"]
+    return result
