@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.state import Tensor, is_complex, real_dtype
+from sionna_cfisac.state import Tensor, complex_dtype, is_complex, real_dtype
 
 
 def to_complex(real: Tensor, imag: Tensor) -> Tensor:
     """Join real and imaginary parts of one dtype into a complex tensor, on any backend."""
-    return ops.view_as_complex(ops.stack([real, imag], axis=-1))
+    dtype = complex_dtype(real)
+    # ops.view_as_complex would return single precision with TensorFlow
+    return ops.cast(real, dtype) + 1j * ops.cast(imag, dtype)
 
 
 def steering_vector(theta: Any, num_ant: int) -> Tensor:

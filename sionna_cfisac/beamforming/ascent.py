@@ -1,0 +1,203 @@
+r"""Monotone ascent on the utility: projected limited-memory BFGS with the metric of ``metric.py``.
+
+The step is :math:`\mathbf{d} = \mathbf{B}\, \mathbf{g}` with the tangential gradient g and the
+limited-memory BFGS matrix B that starts from the model Hessian's inverse; each AP that exceeds its
+power is scaled back, and a backtracking line search accepts only ascent. Minorise–maximise is the
+special case without memory; the memory learns what its surrogate leaves out, the change of the
+weights with the beams, and makes the convergence superlinear.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.metric import build_metric, solve
+from sionna_cfisac.beamforming.problem import Point, Problem, inner, to_unit_power
+from sionna_cfisac.state import Tensor
+
+_ARMIJO = 1e-4
+_SHRINK = 0.4
+_MAX_BACKTRACKS = 25
+# relative rounding error of the utility, below which two values are the same
+_ROUNDING = 1e-13
+
+
+class Ascent(NamedTuple):
+    """Result of :func:`ascend`.
+
+    Attributes
+    ----------
+    f : [B, M, R, U], complex
+        Beams
+    value : [B], float
+        Utility in nat
+    residual : [B], float
+        KKT residual, the norm of the tangential gradient over that of the gradient
+    iterations : [B], int
+        Steps taken
+    converged : [B], bool
+        Whether the tolerance was reached before the limit of iterations
+    history : [K + 1, B], float
+        Utility in nat at the start and after each step
+    """
+
+    f: Tensor
+    value: Tensor
+    residual: Tensor
+    iterations: Tensor
+    converged: Tensor
+    history: Tensor
+
+
+def tangent(point: Point) -> tuple[Tensor, Tensor, Tensor]:
+    """Tangential gradient [B, M, R, U], multipliers [B, M] and active power limits [B, M]."""
+    mu = inner(point.f, point.gradient)
+    full = inner(point.f, point.f) > 1.0 - 1e-9
+    active = tf.cast(tf.logical_and(full, mu > 0.0), tf.float64)
+    mu = tf.maximum(mu, 0.0)
+    normal = tf.cast(mu * active, point.f.dtype)[..., None, None] * point.f
+    return point.gradient - normal, mu, active
+
+
+def kkt_residual(point: Point) -> Tensor:
+    """Norm of the tangential gradient over the norm of the gradient: [B]."""
+    gradient, _, _ = tangent(point)
+    norms = (tf.reduce_sum(inner(x, x), axis=1) for x in (gradient, point.gradient))
+    return tf.sqrt(tf.math.divide_no_nan(*norms))
+
+
+def ascend(
+    problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: Tensor, memory: int
+) -> Ascent:
+    """Maximise the utility from ``start`` [B, M, R, U], each channel until it has converged.
+
+    A channel has converged where the gain that the model predicts for the next step, and the gain
+    of the last step, are both below ``tolerance`` times the utility. It is then left alone: the
+    result for a channel does not depend on the others of its batch.
+    """
+    first = problem.evaluate(start)
+    batch = tf.shape(start)[0]
+    size = 2 * tf.reduce_prod(tf.shape(start)[1:])
+    pairs = tf.zeros((memory, batch, size), tf.float64)
+    history = tf.TensorArray(tf.float64, size=max_iterations + 1, element_shape=[start.shape[0]])
+    loop = (
+        tf.constant(0),
+        first,
+        tf.fill([batch], tf.constant(float("inf"), tf.float64)),
+        tf.zeros([batch], tf.bool),
+        tf.zeros([batch], tf.int32),
+        (pairs, pairs, tf.zeros((memory, batch), tf.float64)),
+        history.write(0, first.value),
+    )
+
+    def unfinished(step, point, gain, done, count, pairs, history):  # type: ignore[no-untyped-def]
+        return tf.logical_and(step < max_iterations, tf.logical_not(tf.reduce_all(done)))
+
+    def body(step, point, gain, done, count, pairs, history):  # type: ignore[no-untyped-def]
+        gradient, mu, active = tangent(point)
+        metric = build_metric(problem, point, mu, active)
+        slope_of = lambda d: 2.0 * tf.reduce_sum(inner(gradient, d), axis=1)  # noqa: E731
+        direction = _project(_two_loop(problem, point, metric, gradient, pairs), point, active)
+        slope = slope_of(direction)
+        plain = solve(problem, point, metric, gradient)
+        uphill = slope > 0.0
+        direction = tf.where(uphill[:, None, None, None], direction, plain)
+        slope = tf.where(uphill, slope, slope_of(plain))
+        limit = tolerance * tf.abs(point.value)
+        done = tf.logical_or(done, tf.logical_and(0.5 * slope <= limit, gain <= limit))
+        new = _line_search(problem, point, direction, slope, done)
+        gain = tf.where(done, gain, new.value - point.value)
+        # a search that found nothing is at the rounding error of the utility
+        stuck = tf.logical_and(gain <= _ROUNDING * tf.abs(point.value), 0.5 * slope <= limit)
+        new_gradient, _, _ = tangent(new)
+        pairs = _remember(pairs, new.f - point.f, gradient - new_gradient)
+        count += tf.cast(tf.logical_not(done), tf.int32)
+        done = tf.logical_or(done, stuck)
+        return step + 1, new, gain, done, count, pairs, history.write(step + 1, new.value)
+
+    steps, point, _, done, count, _, history = tf.while_loop(unfinished, body, loop)
+    values = history.gather(tf.range(steps + 1))
+    return Ascent(point.f, point.value, kkt_residual(point), count, done, values)
+
+
+def _line_search(
+    problem: Problem, point: Point, direction: Tensor, slope: Tensor, done: Tensor
+) -> Point:
+    """Backtrack along the projected arc until the utility rises enough; else stay."""
+
+    def attempt(length):  # type: ignore[no-untyped-def]
+        step = tf.cast(length, direction.dtype)[:, None, None, None] * direction
+        new = problem.evaluate(to_unit_power(point.f + step, always=False))
+        wanted = point.value + _ARMIJO * length * slope - _ROUNDING * tf.abs(point.value)
+        return new, tf.logical_not(new.value >= wanted)
+
+    def unfinished(count, length, new, failed):  # type: ignore[no-untyped-def]
+        return tf.logical_and(
+            count < _MAX_BACKTRACKS, tf.reduce_any(tf.logical_and(failed, tf.logical_not(done)))
+        )
+
+    def body(count, length, new, failed):  # type: ignore[no-untyped-def]
+        length = tf.where(failed, _SHRINK * length, length)
+        new, failed = attempt(length)
+        return count + 1, length, new, failed
+
+    length = tf.ones_like(slope)
+    new, failed = attempt(length)
+    _, _, new, failed = tf.while_loop(unfinished, body, (tf.constant(0), length, new, failed))
+    # beams never move where they would lose, not even by rounding
+    stay = done | failed | (new.value < point.value)
+    return tf.nest.map_structure(
+        lambda old, x: tf.where(tf.reshape(stay, [-1] + [1] * (x.shape.rank - 1)), old, x),
+        point,
+        new,
+    )
+
+
+def _project(d: Tensor, point: Point, active: Tensor) -> Tensor:
+    """Remove the part of a direction that changes the power of an AP at its limit."""
+    return d - tf.cast(active * inner(point.f, d), d.dtype)[..., None, None] * point.f
+
+
+def _two_loop(problem, point, metric, gradient, pairs):  # type: ignore[no-untyped-def]
+    """Limited-memory BFGS direction with the metric as its initial matrix."""
+    steps, changes, inverse = pairs
+    memory = steps.shape[0]
+    q = _flatten(gradient)
+    alphas = []
+    for i in range(memory):  # newest pair first
+        alpha = inverse[i] * tf.reduce_sum(steps[i] * q, axis=-1)
+        q -= alpha[:, None] * changes[i]
+        alphas.append(alpha)
+    d = _flatten(
+        solve(problem, point, metric, _project(_unflatten(q, gradient), point, metric.active))
+    )
+    for i in reversed(range(memory)):
+        beta = inverse[i] * tf.reduce_sum(changes[i] * d, axis=-1)
+        d += (alphas[i] - beta)[:, None] * steps[i]
+    return _unflatten(d, gradient)
+
+
+def _remember(pairs, step: Tensor, change: Tensor):  # type: ignore[no-untyped-def]
+    """Put a pair in front and drop the oldest; a pair without positive curvature is blanked."""
+    step, change = _flatten(step), _flatten(change)
+    curvature = tf.reduce_sum(step * change, axis=-1)
+    size = tf.norm(step, axis=-1) * tf.norm(change, axis=-1)
+    good = curvature > 1e-12 * size
+    inverse = tf.where(good, 1.0 / tf.where(good, curvature, tf.ones_like(curvature)), 0.0)
+    return tuple(
+        tf.concat([new[None], old[:-1]], axis=0)
+        for old, new in zip(pairs, (step, change, inverse), strict=True)
+    )
+
+
+def _flatten(x: Tensor) -> Tensor:
+    """Complex [B, M, R, U] to real [B, 2·M·R·U]."""
+    batch = tf.shape(x)[0]
+    return tf.concat(
+        [tf.reshape(tf.math.real(x), (batch, -1)), tf.reshape(tf.math.imag(x), (batch, -1))], -1
+    )
+
+
+def _unflatten(x: Tensor, like: Tensor) -> Tensor:
+    real, imag = tf.split(x, 2, axis=-1)
+    return tf.reshape(tf.complex(real, imag), tf.shape(like))

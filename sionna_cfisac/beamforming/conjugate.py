@@ -1,0 +1,83 @@
+"""Conjugate beamforming, towards the users or towards the targets."""
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.protocol import (
+    as_input,
+    double_state,
+    reject_unknown,
+    scale_to_power,
+)
+from sionna_cfisac.state import ChannelState, Tensor
+
+
+class ConjugateBeamformer:
+    r"""Conjugate (maximum-ratio) beamforming for communication.
+
+    .. math:: \mathbf{f}_{mu} = \sqrt{p_{mu}}\, \mathbf{h}_{mu} / \|\mathbf{h}_{mu}\|
+
+    Parameters
+    ----------
+    power_split : "channel" (default) | "equal"
+        Split of an AP's power over the UEs: proportional to :math:`\|\mathbf{h}_{mu}\|^2`, or
+        equal, :math:`p_{mu} = P_m/U`
+
+    Input
+    -----
+    state : ChannelState
+        Channels
+
+    Output
+    ------
+    f : [B, M, U, Nt], complex
+        Beams, each AP at its full power; no sensing stream
+
+    Raises
+    ------
+    ValueError
+        If an argument or the state is wrong
+    """
+
+    def __init__(self, power_split: str = "channel") -> None:
+        self.power_split = reject_unknown(power_split, "power_split", ("channel", "equal"))
+
+    def __call__(self, state: ChannelState) -> Tensor:
+        """Beams [B, M, U, Nt] for the channels ``state``."""
+        exact = double_state(state)
+        if self.power_split == "channel":
+            return as_input(scale_to_power(exact.h, exact.ap_power), state)
+        norm = tf.reduce_sum(tf.square(tf.abs(exact.h)), axis=-1)
+        share = exact.ap_power[..., None] / state.num_users
+        scale = tf.sqrt(tf.math.divide_no_nan(share, norm))
+        return as_input(exact.h * tf.cast(scale, exact.h.dtype)[..., None], state)
+
+
+class SensingConjugateBeamformer:
+    r"""Conjugate beamforming towards the targets: all power senses, none serves the UEs.
+
+    .. math:: \mathbf{f}_{m,U+t} = \sqrt{P_m / (T N_t)}\, \mathbf{a}(\theta_{mt})
+
+    With one target it reaches the largest sensing SNR there is.
+
+    Input
+    -----
+    state : ChannelState
+        Channels
+
+    Output
+    ------
+    f : [B, M, U + T, Nt], complex
+        Beams; those of the UEs are zero
+
+    Raises
+    ------
+    ValueError
+        If the state is wrong
+    """
+
+    def __call__(self, state: ChannelState) -> Tensor:
+        """Beams [B, M, U + T, Nt] for the channels ``state``."""
+        exact = double_state(state)
+        scale = tf.sqrt(exact.ap_power / (state.num_targets * state.num_tx_ant))
+        sensing = exact.a * tf.cast(scale, exact.a.dtype)[..., None, None]
+        return as_input(tf.concat([tf.zeros_like(exact.h), sensing], axis=2), state)

@@ -1,0 +1,238 @@
+"""Optimal joint beamforming, for communication and sensing or for communication alone."""
+
+import math
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.ascent import Ascent, ascend
+from sionna_cfisac.beamforming.problem import Problem, reduce_problem
+from sionna_cfisac.beamforming.protocol import as_input, double_state
+from sionna_cfisac.beamforming.starts import best_start, random_start
+from sionna_cfisac.state import ChannelState, Tensor
+
+_LN2 = math.log(2.0)
+_MEMORY = 6
+# channels that are optimised together; more only costs memory, and waits for the slowest
+_CHUNK = 512
+
+
+class OptimizerInfo(NamedTuple):
+    """What an optimiser did, for each channel of the batch.
+
+    Attributes
+    ----------
+    iterations : [B], int32
+        Steps taken from the best start
+    kkt_residual : [B], float64
+        Norm of the gradient's part that the power limits leave free, over its whole norm; zero
+        at a stationary point
+    utility : [K + 1, B], float64
+        Utility in bit/s/Hz at the start and after each step; constant after convergence
+    converged : [B], bool
+        Whether the tolerance was reached within the iterations allowed
+    """
+
+    iterations: Tensor
+    kkt_residual: Tensor
+    utility: Tensor
+    converged: Tensor
+
+
+class JointBeamformer:
+    r"""Beams that maximise the utility (8) under the power limit of every AP.
+
+    .. math::
+        \max_{\mathbf{f}} \sum_u \log_2(1 + \mathrm{SINR}_u) + \beta \log_2(1 + \mathrm{SNR})
+        \quad \text{s.t.} \quad \sum_s \|\mathbf{f}_{ms}\|^2 \le P_m
+
+    A monotone ascent from the better of RZF and a closed-form guess: limited-memory BFGS that
+    starts from the curvature of the minorise–maximise surrogate (see ``beamforming/metric.py``).
+    It ends in a stationary point; :func:`upper_bound` certifies how far that is from the global
+    optimum. The dedicated sensing streams carry no power at the optimum and are left out. The
+    iteration runs in double precision whatever the input.
+
+    Parameters
+    ----------
+    sensing_weight : float
+        Weight β of sensing; 0 maximises the sum rate
+    max_iterations : int
+        Limit of steps
+    tolerance : float
+        A channel has converged when the predicted and the last gain are below this share of
+        its utility
+    num_starts : int
+        Number of starts, the best result counts. One finds the global optimum on i.i.d. Rayleigh
+        channels with more antennas than UEs; overloaded or line-of-sight channels can have
+        several local optima
+    seed : int
+        Seed of the random starts after the first
+
+    Input
+    -----
+    state : ChannelState
+        Channels; one target unless the weight is 0
+    return_info : bool
+        Return an :class:`OptimizerInfo` as well
+
+    Output
+    ------
+    f : [B, M, U, Nt], complex
+        Beams in the precision of the channels
+    info : OptimizerInfo
+        Only if ``return_info``
+
+    Raises
+    ------
+    ValueError
+        If an argument or the state is wrong, or there is more than one target
+    """
+
+    def __init__(
+        self,
+        sensing_weight: float = 1.0,
+        *,
+        max_iterations: int = 200,
+        tolerance: float = 1e-6,
+        num_starts: int = 1,
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= sensing_weight < math.inf:
+            raise ValueError(
+                f"sensing_weight: expected a finite number >= 0, got {sensing_weight!r}"
+            )
+        if not 0 <= tolerance < 1:
+            raise ValueError(f"tolerance: expected a number in [0, 1), got {tolerance!r}")
+        for name, value, least in (
+            ("max_iterations", max_iterations, 0),
+            ("num_starts", num_starts, 1),
+            ("seed", seed, 0),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+        self.sensing_weight = float(sensing_weight)
+        self.max_iterations = max_iterations
+        self.tolerance = float(tolerance)
+        self.num_starts = num_starts
+        self.seed = seed
+
+    def __call__(self, state: ChannelState, return_info: bool = False) -> Any:
+        """Beams [B, M, U, Nt] for the channels ``state``, and the info if asked for."""
+        exact = double_state(state)
+        if self.sensing_weight > 0 and state.num_targets > 1:
+            raise ValueError(
+                "state.a: the joint beamformer handles one target, expected shape "
+                f"[B, M, 1, Nt], got {tuple(state.a.shape)}"
+            )
+        # one target is enough where none counts
+        exact = exact._replace(a=exact.a[:, :, :1], sensing_gain=exact.sensing_gain[..., :1])
+        f, info = _join([self._solve(chunk) for chunk in _chunks(exact)])
+        f = as_input(f, state)
+        return (f, info) if return_info else f
+
+    def _solve(self, state: ChannelState) -> tuple[Tensor, OptimizerInfo]:
+        batch = tf.shape(state.h)[0]
+        weight = tf.fill([batch], tf.constant(self.sensing_weight, tf.float64))
+        problem, basis = reduce_problem(state, weight)
+        best: Ascent | None = None
+        for index in range(self.num_starts):
+            start = (
+                _best_start(problem) if index == 0 else _random_start(problem, (self.seed, index))
+            )
+            found = _ascend(
+                problem,
+                start,
+                tf.constant(self.max_iterations),
+                tf.constant(self.tolerance, tf.float64),
+            )
+            best = found if best is None else _better(best, found)
+        assert best is not None  # num_starts >= 1
+        # [B, M, Nt, U] columns -> [B, M, U, Nt]
+        f = tf.linalg.matrix_transpose(tf.matmul(basis, best.f))
+        info = OptimizerInfo(best.iterations, best.residual, best.history / _LN2, best.converged)
+        return f, info
+
+
+class WMMSEBeamformer(JointBeamformer):
+    """Beams that maximise the sum rate: the joint beamformer with a sensing weight of zero.
+
+    The problem that WMMSE solves, with its optimality conditions and its surrogate's curvature,
+    but with per-AP power limits and an accelerated iteration. Any number of targets; they are
+    ignored. Parameters, input, output and errors as :class:`JointBeamformer`, without
+    ``sensing_weight``.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_iterations: int = 200,
+        tolerance: float = 1e-6,
+        num_starts: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            0.0,
+            max_iterations=max_iterations,
+            tolerance=tolerance,
+            num_starts=num_starts,
+            seed=seed,
+        )
+
+
+def _spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
+    return tf.TensorSpec([None] * rank, dtype)
+
+
+_PROBLEM = Problem(_spec(4, tf.complex128), _spec(3, tf.complex128), _spec(2), _spec(1))
+_BEAMS = _spec(4, tf.complex128)
+
+# sizes stay open in these graphs, so that one trace serves every network
+_best_start = tf.function(best_start, input_signature=[_PROBLEM])
+_random_start = tf.function(random_start, input_signature=[_PROBLEM, _spec(1, tf.int32)])
+
+
+@tf.function(input_signature=[_PROBLEM, _BEAMS, _spec(0, tf.int32), _spec(0)])
+def _ascend(problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: Tensor) -> Ascent:
+    return ascend(problem, start, max_iterations, tolerance, _MEMORY)
+
+
+def _better(one: Ascent, other: Ascent) -> Ascent:
+    """For each channel, the ascent that ended higher."""
+    wins = other.value > one.value
+    length = max(one.history.shape[0] or 0, other.history.shape[0] or 0)
+    one, other = (x._replace(history=_extend(x.history, length)) for x in (one, other))
+
+    def pick(old: Tensor, new: Tensor) -> Tensor:
+        return tf.where(tf.reshape(wins, [-1] + [1] * (old.shape.rank - 1)), new, old)
+
+    return Ascent(
+        *(pick(old, new) for old, new in zip(one[:-1], other[:-1], strict=True)),
+        history=tf.where(wins[None], other.history, one.history),
+    )
+
+
+def _chunks(state: ChannelState) -> list[ChannelState]:
+    """Split an eager batch; a traced one, whose size may be open, stays whole."""
+    batch = state.h.shape[0]
+    if not tf.executing_eagerly() or batch is None or batch <= _CHUNK:
+        return [state]
+    return [ChannelState(*(x[i : i + _CHUNK] for x in state)) for i in range(0, batch, _CHUNK)]
+
+
+def _join(chunks: list[tuple[Tensor, OptimizerInfo]]) -> tuple[Tensor, OptimizerInfo]:
+    if len(chunks) == 1:
+        return chunks[0]
+    beams, infos = zip(*chunks, strict=True)
+    length = max(info.utility.shape[0] for info in infos)
+    return tf.concat(beams, axis=0), OptimizerInfo(
+        iterations=tf.concat([info.iterations for info in infos], axis=0),
+        kkt_residual=tf.concat([info.kkt_residual for info in infos], axis=0),
+        utility=tf.concat([_extend(info.utility, length) for info in infos], axis=1),
+        converged=tf.concat([info.converged for info in infos], axis=0),
+    )
+
+
+def _extend(history: Tensor, length: int) -> Tensor:
+    """Repeat the last row, the value after convergence, up to ``length`` rows."""
+    missing = length - tf.shape(history)[0]
+    return tf.concat([history, tf.repeat(history[-1:], missing, axis=0)], axis=0)

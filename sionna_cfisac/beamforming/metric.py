@@ -1,0 +1,110 @@
+r"""The curvature that the optimiser builds in: the closed-form inner solution of the rate problem.
+
+At beams with weights :math:`q_u = w_u|v_u|^2`, multipliers μ and sensing price κ, the model Hessian
+
+.. math:: \mathbf{A} = \mathbf{H}\,\mathrm{diag}(q)\,\mathbf{H}^H + \mathbf{\Omega}, \quad
+    \mathbf{\Omega}_m = \mu_m \mathbf{I} - \kappa g_m \mathbf{a}_m \mathbf{a}_m^H
+
+is that of the minorise–maximise surrogate with the sensing term implicit. A step solves with it
+on the tangent space of the active power limits. Through the matrix inversion lemma only a U×U and
+an M×M system are solved.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.problem import Point, Problem, inner
+from sionna_cfisac.state import Tensor
+
+# κ g ‖a‖²/μ stays below this, so that the model stays positive definite far from the optimum;
+# at the optimum the ratio is below one by itself
+_MAX_RATIO = 0.8
+# multipliers below this share of the largest AP's are raised to it, in the model alone
+_MULTIPLIER_FLOOR = 1e-4
+
+
+class Metric(NamedTuple):
+    """Factors of the model Hessian at one point.
+
+    Attributes
+    ----------
+    phi, xi : [B, M], float
+        Ω_m⁻¹ = φ_m I + ξ_m a_m a_mᴴ
+    whitener : [B, U, U], complex
+        V with A⁻¹ = Ω⁻¹ - (V Hᴴ Ω⁻¹)ᴴ (V Hᴴ Ω⁻¹)
+    normals : [B, M, R, U], complex
+        Ω⁻¹ applied to the beams of each AP, the normals of the power limits
+    heard : [B, M, U, U], complex
+        V H_mᴴ times the normals
+    gram : [B, M, M], float
+        Cholesky factor of the normals' Gram matrix under A⁻¹
+    active : [B, M], float
+        1 where the AP's power limit is active, else 0
+    """
+
+    phi: Tensor
+    xi: Tensor
+    whitener: Tensor
+    normals: Tensor
+    heard: Tensor
+    gram: Tensor
+    active: Tensor
+
+
+def build_metric(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> Metric:
+    """Factorise the model Hessian at ``point`` with multipliers ``mu`` [B, M]."""
+    dtype = point.f.dtype
+    top = tf.reduce_max(mu, axis=1, keepdims=True)
+    mu = tf.maximum(mu, _MULTIPLIER_FLOOR * top)
+    mu = tf.where(top > 0, mu, tf.ones_like(mu))
+    norm_a = problem.norm_a()
+    ratio = tf.minimum(point.price[:, None] * problem.gain * norm_a / mu, _MAX_RATIO)
+    phi = 1.0 / mu
+    xi = phi * ratio / (1.0 - ratio) / norm_a
+    gram, towards = problem.cross()
+    phi_c, xi_c = (tf.cast(x, dtype)[..., None, None] for x in (phi, xi))
+    k = tf.reduce_sum(phi_c * gram + xi_c * towards, axis=1)
+    root = tf.cast(tf.sqrt(point.weights), dtype)
+    eye = tf.eye(tf.shape(k)[-1], dtype=dtype)
+    matrix = eye + root[:, :, None] * k * root[:, None, :]
+    whitener = tf.linalg.triangular_solve(
+        tf.linalg.cholesky(matrix), tf.linalg.diag(root), lower=True
+    )
+    normals = _apply_inverse_omega(problem, phi, xi, point.f)
+    heard = tf.matmul(whitener[:, None], tf.matmul(problem.h, normals, adjoint_a=True))
+    shape = tf.shape(heard)
+    flat = tf.reshape(heard, (shape[0], shape[1], -1))
+    overlap = tf.math.real(tf.matmul(flat, flat, adjoint_b=True))
+    own = inner(point.f, normals)
+    both = active[:, :, None] * active[:, None, :]
+    system = tf.linalg.diag(active * own + (1.0 - active)) - both * overlap
+    # positive definite in exact arithmetic; the floor keeps rounding from saying otherwise
+    system += tf.linalg.diag(1e-12 * own + 1e-300)
+    return Metric(phi, xi, whitener, normals, heard, tf.linalg.cholesky(system), active)
+
+
+def solve(problem: Problem, point: Point, metric: Metric, x: Tensor) -> Tensor:
+    """Tangential solution of A d = x: [B, M, R, U]."""
+    omega_x = _apply_inverse_omega(problem, metric.phi, metric.xi, x)
+    heard_x = tf.matmul(metric.whitener[:, None], tf.matmul(problem.h, omega_x, adjoint_a=True))
+    heard_x = tf.reduce_sum(heard_x, axis=1)
+    # ⟨f_m, [A⁻¹x]_m⟩ for every AP, to be cancelled by the normals
+    excess = inner(point.f, omega_x) - tf.reduce_sum(
+        tf.math.real(tf.math.conj(metric.heard) * heard_x[:, None]), axis=(2, 3)
+    )
+    excess = (excess * metric.active)[..., None]
+    lagrange = metric.active * tf.linalg.cholesky_solve(metric.gram, excess)[..., 0]
+    factor = tf.cast(lagrange, x.dtype)[..., None, None]
+    omega_x -= factor * metric.normals
+    heard_x -= tf.reduce_sum(factor * metric.heard, axis=1)
+    back = tf.matmul(metric.whitener, heard_x, adjoint_a=True)
+    return omega_x - _apply_inverse_omega(
+        problem, metric.phi, metric.xi, tf.matmul(problem.h, back[:, None])
+    )
+
+
+def _apply_inverse_omega(problem: Problem, phi: Tensor, xi: Tensor, x: Tensor) -> Tensor:
+    """Ω⁻¹x for x [B, M, R, U]."""
+    lit = tf.cast(xi, x.dtype)[..., None] * problem.lit(x)
+    return tf.cast(phi, x.dtype)[..., None, None] * x + problem.a[..., None] * lit[:, :, None, :]

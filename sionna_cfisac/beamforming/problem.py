@@ -1,0 +1,143 @@
+r"""The beamforming problem (8) in normalised, reduced coordinates, as the optimiser sees it.
+
+Noise and power are scaled into the channels, :math:`\mathbf{h}_{mu} \sqrt{P_m}/\sigma_u`, so that
+every UE has unit noise and every AP unit power. Beams outside the span of an AP's own channels
+and its steering vector are never optimal, so each AP works in an orthonormal basis of that span:
+the cost of an iteration does not depend on the number of antennas. Logarithms are natural.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from sionna_cfisac import metrics
+from sionna_cfisac.state import ChannelState, Tensor
+
+
+class Point(NamedTuple):
+    r"""The utility at beams ``f`` and all that the next step needs to know about it.
+
+    Attributes
+    ----------
+    f : [B, M, R, U], complex
+        Beams as columns
+    value : [B], float
+        Utility in nat
+    gradient : [B, M, R, U], complex
+        Derivative of the utility with respect to the conjugate beams
+    weights : [B, U], float
+        Curvature :math:`w_u |v_u|^2` of the rates, the dual uplink's powers q
+    price : [B], float
+        Price of sensing, κ = β / (1 + SNR)
+    """
+
+    f: Tensor
+    value: Tensor
+    gradient: Tensor
+    weights: Tensor
+    price: Tensor
+
+
+class Problem(NamedTuple):
+    """Normalised problem; R is the reduced dimension, min(Nt, U + 1).
+
+    Attributes
+    ----------
+    h : [B, M, R, U], complex
+        Channels as columns
+    a : [B, M, R], complex
+        Steering vectors
+    gain : [B, M], float
+        Sensing SNR per unit of power towards the target
+    weight : [B], float
+        Sensing weight β
+    """
+
+    h: Tensor
+    a: Tensor
+    gain: Tensor
+    weight: Tensor
+
+    def evaluate(self, f: Tensor) -> Point:
+        """Utility and gradient at the beams ``f`` [B, M, R, U]."""
+        shape = tf.shape(f)
+        batch, num_users = shape[0], shape[3]
+        stacked = tf.reshape(self.h, (batch, -1, num_users))
+        z = tf.matmul(stacked, tf.reshape(f, (batch, -1, num_users)), adjoint_a=True)
+        power = tf.square(tf.math.real(z)) + tf.square(tf.math.imag(z))
+        signal = tf.linalg.diag_part(power)
+        interference = 1.0 + tf.reduce_sum(
+            tf.linalg.set_diag(power, tf.zeros_like(signal)), axis=-1
+        )
+        lit = self.lit(f)
+        snr = tf.reduce_sum(self.gain * tf.reduce_sum(tf.square(tf.abs(lit)), -1), -1)
+        value = tf.reduce_sum(tf.math.log1p(signal / interference), -1)
+        value += self.weight * tf.math.log1p(snr)
+        price = self.weight / (1.0 + snr)
+        weights = signal / ((signal + interference) * interference)
+        # coefficients of the users' channels in the gradient: diag(wv) - diag(w|v|²) Z
+        c = tf.linalg.diag(tf.linalg.diag_part(z) / tf.cast(interference, z.dtype))
+        c -= tf.cast(weights, z.dtype)[..., None] * z
+        gradient = tf.reshape(tf.matmul(stacked, c), shape)
+        pull = tf.cast(price[:, None] * self.gain, z.dtype)[..., None] * lit
+        gradient += self.a[..., None] * pull[:, :, None, :]
+        return Point(f, value, gradient, weights, price)
+
+    def lit(self, f: Tensor) -> Tensor:
+        """Amplitudes aᴴf [B, M, U] of the streams at the target."""
+        return tf.reduce_sum(tf.math.conj(self.a)[..., None] * f, axis=2)
+
+    def norm_a(self) -> Tensor:
+        """Squared norm of the steering vectors [B, M]."""
+        return tf.reduce_sum(tf.square(tf.abs(self.a)), axis=-1)
+
+    def cross(self) -> tuple[Tensor, Tensor]:
+        """Per AP, the users' Gram matrix HᴴH and Hᴴa aᴴH, both [B, M, U, U]."""
+        gram = tf.matmul(self.h, self.h, adjoint_a=True)
+        towards = tf.matmul(self.h, self.a[..., None], adjoint_a=True)
+        return gram, tf.matmul(towards, towards, adjoint_b=True)
+
+
+def inner(x: Tensor, y: Tensor) -> Tensor:
+    """Real inner product over everything of each AP: [B, M]."""
+    return tf.reduce_sum(tf.math.real(tf.math.conj(x) * y), axis=(2, 3))
+
+
+def to_unit_power(f: Tensor, always: bool = True) -> Tensor:
+    """Scale each AP's beams [B, M, R, U] to unit power, or only those that exceed it."""
+    norm = tf.sqrt(inner(f, f))
+    norm = tf.where(norm > 0, norm, tf.ones_like(norm)) if always else tf.maximum(norm, 1.0)
+    return f / tf.cast(norm, f.dtype)[..., None, None]
+
+
+def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor]:
+    """Normalise a state of one target and reduce its dimension.
+
+    Parameters
+    ----------
+    state : ChannelState
+        Channels in double precision
+    weight : [B], float
+        Sensing weight β
+
+    Returns
+    -------
+    problem : Problem
+        Normalised problem
+    basis : [B, M, Nt, R], complex
+        Maps reduced unit-power beams to physical ones, f = basis · y
+    """
+    amplitude = tf.sqrt(state.ap_power)
+    scale = amplitude[:, :, None] * tf.math.rsqrt(state.noise_power)[:, None, :]
+    h = tf.linalg.matrix_transpose(state.h * tf.cast(scale, state.h.dtype)[..., None])
+    a = state.a[:, :, 0, :]
+    gain = metrics.target_gain(state)[:, :, 0] * state.ap_power
+    root_power = tf.cast(amplitude, h.dtype)[..., None, None]
+    num_users, num_tx_ant = state.num_users, state.num_tx_ant
+    if num_tx_ant <= num_users + 1:
+        eye = tf.eye(num_tx_ant, dtype=h.dtype)
+        return Problem(h, a, gain, weight), root_power * eye
+    q, _ = tf.linalg.qr(tf.concat([h, a[..., None]], axis=-1))
+    h = tf.matmul(q, h, adjoint_a=True)
+    a = tf.matmul(q, a[..., None], adjoint_a=True)[..., 0]
+    return Problem(h, a, gain, weight), root_power * q

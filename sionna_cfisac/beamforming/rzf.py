@@ -1,0 +1,109 @@
+"""Regularised zero-forcing over all APs jointly."""
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.protocol import (
+    as_input,
+    double_state,
+    reject_unknown,
+    scale_to_power,
+)
+from sionna_cfisac.state import ChannelState, Tensor
+
+
+class RZFBeamformer:
+    r"""Regularised zero-forcing, computed jointly over the antennas of all APs.
+
+    With the stacked channels :math:`\mathbf{H} = [\mathbf{h}_1 \dots \mathbf{h}_U]`,
+    :math:`\mathbf{h}_u \in \mathbb{C}^{M N_t}`,
+
+    .. math:: \mathbf{F} = \mathbf{H} (\mathbf{H}^H \mathbf{H} + \mathbf{D})^{-1}, \quad
+              \mathbf{D} = \mathrm{diag}\Big(\frac{U \sigma_u^2}{\sum_m P_m}\Big)
+
+    and then each AP is scaled to its own power limit, because no AP may lend power to another.
+
+    Parameters
+    ----------
+    normalization : "per_ap" (default) | "per_user"
+        Scale all beams of an AP together to P_m, or each AP–UE pair to P_m/U
+    regularization : None or float
+        Diagonal of D instead of the expression above; 0 is zero-forcing and needs
+        :math:`U \le M N_t`
+
+    Input
+    -----
+    state : ChannelState
+        Channels
+
+    Output
+    ------
+    f : [B, M, U, Nt], complex
+        Beams, each AP at its full power; no sensing stream
+
+    Raises
+    ------
+    ValueError
+        If an argument or the state is wrong
+    """
+
+    def __init__(self, normalization: str = "per_ap", regularization: float | None = None) -> None:
+        self.normalization = reject_unknown(normalization, "normalization", ("per_ap", "per_user"))
+        if regularization is not None and not 0 <= regularization < float("inf"):
+            raise ValueError(
+                f"regularization: expected None or a finite number >= 0, got {regularization!r}"
+            )
+        self.regularization = regularization
+
+    def __call__(self, state: ChannelState) -> Tensor:
+        """Beams [B, M, U, Nt] for the channels ``state``."""
+        exact = double_state(state)
+        num_users = state.num_users
+        if self.regularization == 0 and num_users > state.num_aps * state.num_tx_ant:
+            raise ValueError(
+                "regularization: expected more than 0 where there are more UEs than antennas, "
+                f"got U={num_users} > M*Nt={state.num_aps * state.num_tx_ant}"
+            )
+        if self.regularization is None:
+            total = tf.reduce_sum(exact.ap_power, axis=-1, keepdims=True)
+            diagonal = tf.math.divide_no_nan(num_users * exact.noise_power, total)
+        else:
+            diagonal = tf.fill(
+                tf.shape(exact.noise_power), tf.cast(self.regularization, tf.float64)
+            )
+        f = rzf_directions(exact.h, diagonal)
+        if self.normalization == "per_ap":
+            return as_input(scale_to_power(f, exact.ap_power), state)
+        norm = tf.reduce_sum(tf.square(tf.abs(f)), axis=-1)
+        share = exact.ap_power[..., None] / num_users
+        scale = tf.sqrt(tf.math.divide_no_nan(share, norm))
+        return as_input(f * tf.cast(scale, f.dtype)[..., None], state)
+
+
+def rzf_directions(h: Tensor, diagonal: Tensor) -> Tensor:
+    """The beams F = H (HᴴH + D)⁻¹ before any scaling to power.
+
+    Parameters
+    ----------
+    h : [B, M, U, Nt], complex
+        Channels
+    diagonal : [B, U], float
+        Diagonal of D
+
+    Returns
+    -------
+    [B, M, U, Nt], complex
+        Beams
+    """
+    # [B, M, U, U] -> [B, U, U]
+    gram = tf.reduce_sum(tf.matmul(h, h, adjoint_a=False, adjoint_b=True), axis=1)
+    gram = tf.math.conj(gram)  # h_uᴴ h_v, from rows that hold h_uᵀ
+    # a zero channel would leave the matrix singular; relative to its size this changes nothing
+    size = tf.reduce_max(tf.abs(gram), axis=(-2, -1))[:, None]
+    jitter = 1e-14 * size + tf.where(size > 0, tf.zeros_like(size), tf.ones_like(size))
+    matrix = gram + tf.linalg.diag(tf.cast(diagonal + jitter, gram.dtype))
+    inverse = tf.linalg.cholesky_solve(
+        tf.linalg.cholesky(matrix),
+        tf.eye(tf.shape(gram)[-1], batch_shape=tf.shape(gram)[:1], dtype=gram.dtype),
+    )
+    # beams are columns, here rows: f_sᵀ = Σ_u inverse_us h_uᵀ
+    return tf.matmul(inverse[:, None], h, transpose_a=True)

@@ -1,0 +1,75 @@
+"""Starting points of the optimiser."""
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.problem import Problem, to_unit_power
+from sionna_cfisac.state import Tensor
+
+
+def best_start(problem: Problem) -> Tensor:
+    """The better of RZF and the closed-form guess, for each channel: [B, M, R, U]."""
+    rzf, guess = rzf_start(problem), dual_start(problem)
+    better = problem.evaluate(guess).value > problem.evaluate(rzf).value
+    return tf.where(better[:, None, None, None], guess, rzf)
+
+
+def rzf_start(problem: Problem) -> Tensor:
+    """RZF over all APs, each scaled to its power: [B, M, R, U]."""
+    gram, _ = problem.cross()
+    num_aps, num_users = tf.shape(gram)[1], tf.shape(gram)[2]
+    load = tf.cast(num_users, tf.float64) / tf.cast(num_aps, tf.float64)
+    eye = tf.eye(num_users, dtype=gram.dtype)
+    inverse = tf.linalg.cholesky_solve(
+        tf.linalg.cholesky(tf.reduce_sum(gram, axis=1) + tf.cast(load, gram.dtype) * eye),
+        tf.zeros_like(gram[:, 0]) + eye,
+    )
+    return to_unit_power(tf.matmul(problem.h, inverse[:, None]))
+
+
+def dual_start(problem: Problem, num_steps: int = 3) -> Tensor:
+    r"""Beams with the structure of the optimum at guessed multipliers: [B, M, R, U].
+
+    The multipliers of the optimum add up to about U + β, its sensing prices relative to them are
+    about r = β / (U + β), and the dual uplink's powers about 1/σ² (1 here). Given those, only
+    the split over the APs is missing: fixed-point steps :math:`\mu_m \leftarrow \mu_m \|F_m\|`.
+    """
+    gram, towards = problem.cross()
+    dtype = gram.dtype
+    num_users = tf.cast(tf.shape(gram)[2], tf.float64)
+    ratio = (problem.weight / (num_users + problem.weight))[:, None]
+    norm_a = problem.norm_a()
+    eye = tf.eye(tf.shape(gram)[2], dtype=dtype)
+    total = num_users + problem.weight
+    share = total / tf.cast(tf.shape(gram)[1], tf.float64)
+    mu = tf.zeros_like(problem.gain) + share[:, None]
+    f = problem.h
+    for _ in range(num_steps):
+        phi = 1.0 / mu
+        xi = phi * ratio / (1.0 - ratio) / norm_a
+        phi_c, xi_c = (tf.cast(x, dtype)[..., None, None] for x in (phi, xi))
+        k = tf.reduce_sum(phi_c * gram + xi_c * towards, axis=1)
+        x = tf.linalg.cholesky_solve(tf.linalg.cholesky(k + eye), tf.zeros_like(k) + eye)
+        f = tf.matmul(problem.h, x[:, None])
+        lit = problem.lit(f)
+        f = phi_c * f + xi_c * problem.a[..., None] * lit[:, :, None, :]
+        norm = tf.sqrt(tf.reduce_sum(tf.square(tf.abs(f)), axis=(2, 3)))
+        mean = tf.sqrt(tf.reduce_mean(tf.square(norm), axis=1, keepdims=True))
+        # an AP without channel has no beams and keeps its multiplier
+        step = tf.math.divide_no_nan(norm, mean)
+        mu *= tf.where(step > 0, step, tf.ones_like(step))
+    return to_unit_power(f)
+
+
+def random_start(problem: Problem, seed: Tensor) -> Tensor:
+    """Random combinations of the channels and the steering vector: [B, M, R, U].
+
+    Parameters
+    ----------
+    problem : Problem
+        Normalised problem
+    seed : [2], int
+        Seed of the draw
+    """
+    shape = tf.shape(problem.h)
+    normal = tf.random.stateless_normal(tf.concat([[2], shape], 0), seed, dtype=tf.float64)
+    return to_unit_power(tf.complex(normal[0], normal[1]))
