@@ -115,15 +115,17 @@ def run(
 
     console = Console()
     # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)
-        # Matplotlib loads when the numbers are on the screen and on the disk
-        from sionna_cfisac.scenario.figures import draw_figures
+        files: list[Path] = []
+        if study.scenario.figures != []:
+            # Matplotlib loads when the numbers are on the screen and on the disk
+            from sionna_cfisac.scenario.figures import draw_figures
 
-        files = draw_figures(study, folder)
+            files = draw_figures(study, folder)
     except KeyboardInterrupt:
         again = [
             "cfisac",
@@ -136,6 +138,8 @@ def run(
             file=sys.stderr,
         )
         raise typer.Exit(EXIT_FAILED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
     figures = f", {len(files)} figure files" if files else ""
     console.print(f"{folder}: results.csv, run.json{figures}", markup=False, highlight=False)
 
@@ -149,7 +153,9 @@ def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -
     study = load_study(file, overrides or [], fast)
     channels = sum(condition.scenario.samples for condition in study.conditions)
     methods = ", ".join(label_of(spec) for spec in study.scenario.beamformers)
-    print(f"{file}: good: {len(study.conditions)} condition(s), {channels} channels, {methods}")
+    count = len(study.conditions)
+    plural = "" if count == 1 else "s"
+    print(f"{file}: good: {count} condition{plural}, {channels} channels, {methods}")
 
 
 @app.command()

@@ -151,7 +151,7 @@ def read_document(file: FilePath) -> Document:
         raise ScenarioError([Problem(f"{file}:1", "", message)])
     places: dict[Path, str] = {(): f"{file}:1"}
     problems: list[Problem] = []
-    _collect(loaded, (), str(file), places, problems, ())
+    _collect(loaded, (), str(file), places, problems)
     if problems:
         raise ScenarioError(problems)
     return Document(_plain(loaded), places)
@@ -203,12 +203,8 @@ def _collect(
     name: str,
     places: dict[Path, str],
     problems: list[Problem],
-    parents: tuple[int, ...],
 ) -> None:
     """Note the line of every key and entry, and what YAML allows but a scenario does not."""
-    if id(node) in parents:
-        problems.append(Problem(places[path], dotted(path), "an alias that contains itself"))
-        return
     if isinstance(node, CommentedMap):
         for key, value in node.items():
             # keys that a merge (<<) brought in have no line of their own
@@ -218,12 +214,12 @@ def _collect(
             if not isinstance(key, str):
                 message = f"expected a key in letters, got {show(_plain(key))}"
                 problems.append(Problem(places[child], dotted(child), message))
-            _collect(value, child, name, places, problems, (*parents, id(node)))
+            _collect(value, child, name, places, problems)
     elif isinstance(node, CommentedSeq):
         for index, value in enumerate(node):
             child = (*path, index)
             places[child] = f"{name}:{node.lc.data[index][0] + 1}"
-            _collect(value, child, name, places, problems, (*parents, id(node)))
+            _collect(value, child, name, places, problems)
 
 
 def _plain(node: Any) -> Any:

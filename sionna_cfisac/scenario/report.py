@@ -49,7 +49,8 @@ def print_table(console: Console, study: Study, rows: Sequence[Row]) -> None:
     while metrics:
         fitting = len(metrics)
         table = _table(study, rows, metrics)
-        while fitting > 1 and console.measure(table).maximum > console.width:
+        unlimited = console.options.update(max_width=10_000)
+        while fitting > 1 and console.measure(table, options=unlimited).maximum > console.width:
             fitting -= 1
             table = _table(study, rows, metrics[:fitting])
         console.print(table, soft_wrap=True)
