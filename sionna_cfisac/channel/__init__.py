@@ -2,5 +2,6 @@
 
 from sionna_cfisac.channel.base import ChannelLayer
 from sionna_cfisac.channel.rayleigh import CellFreeChannel
+from sionna_cfisac.channel.topology import TopologyChannel
 
-__all__ = ["CellFreeChannel", "ChannelLayer"]
+__all__ = ["CellFreeChannel", "ChannelLayer", "TopologyChannel"]

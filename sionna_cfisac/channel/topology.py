@@ -1,0 +1,345 @@
+"""Rician fading with path loss and shadowing between points of a map."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from sionna_cfisac.arrays import steering_vector, to_complex
+from sionna_cfisac.channel import draws, geometry
+from sionna_cfisac.channel import path_loss as gains
+from sionna_cfisac.channel.arguments import number, numbers, one_of
+from sionna_cfisac.channel.base import ChannelLayer, Powers
+from sionna_cfisac.channel.geometry import Positions
+from sionna_cfisac.channel.path_loss import URBAN_MODELS, check_urban
+from sionna_cfisac.state import ChannelState, Tensor
+
+PATH_LOSS_MODELS = ("log_distance", "umi", "uma", "free_space")
+SENSING_GAINS = ("radar", "exponential", "unit")
+
+THERMAL_NOISE = 6.3e-13
+"""Noise power in W of a receiver with 20 MHz bandwidth and a noise figure of 9 dB (-92 dBm)."""
+
+_DRAWS = ("aps", "ues", "targets", "line_of_sight", "shadowing", "phase", "scattering", "sensing")
+
+
+@keras.saving.register_keras_serializable(package="sionna_cfisac")
+class TopologyChannel(ChannelLayer):
+    r"""Cell-free channel whose gains and angles follow from positions.
+
+    .. math::
+        \mathbf{h}_{mu} = \sqrt{g_{mu}} \left( \sqrt{\tfrac{K_{mu}}{K_{mu} + 1}}\, e^{j \phi_{mu}}
+        \mathbf{a}(\theta_{mu}) + \sqrt{\tfrac{1}{K_{mu} + 1}}\, \mathbf{w}_{mu} \right), \quad
+        \phi_{mu} \sim \mathcal{U}[0, 2\pi), \quad
+        \mathbf{w}_{mu} \sim \mathcal{CN}(0, \mathbf{I})
+
+    where :math:`10 \log_{10} g_{mu}` is minus the path loss over the 3-D distance minus a shadowing
+    :math:`\mathcal{N}(0, \sigma_\mathrm{SF}^2)`, independent for each link. The angle of a UE or a
+    target is measured from the broadside of the AP's array, a horizontal uniform linear array:
+    :math:`\sin\theta` is the cosine of the angle between direction and array axis. Such an array
+    cannot tell front from back: a UE behind the AP has the channel of its mirror image.
+
+    Powers are in W. Distances below 1 m count as 1 m, horizontal ones below 10 m as 10 m in "umi"
+    and "uma"; no gain is infinite. Positions may lie outside the area.
+
+    Parameters
+    ----------
+    num_aps, num_users, num_tx_ant, num_targets, total_power, ap_power, seed, dtype, name
+        As in :class:`~sionna_cfisac.channel.ChannelLayer`
+    noise_power : float or [U] floats
+        Noise power σ² of the UEs in W; by default 20 MHz at a noise figure of 9 dB
+    sensing_noise_power : float or [M] floats
+        Radar receiver noise power ς² in W, the same by default
+    area : (float, float)
+        Extent in x and y in metres, from the origin
+    ap_positions : None, [M, 2] or [M, 3] floats
+        Positions in metres; None drops them uniformly in the area, anew for every channel
+    ue_positions : None, [U, 2] or [U, 3] floats
+        As ``ap_positions``
+    target_positions : None, [T, 2] or [T, 3] floats
+        As ``ap_positions``
+    ap_height, ue_height, target_height : float
+        Heights in metres of what is dropped or given in two dimensions
+    ap_orientations : None or [M] floats
+        Azimuth in radian of each array's boresight, from the x axis towards the y axis; None points
+        each at the centre of the area
+    carrier_frequency : float
+        Carrier frequency in Hz
+    path_loss : "log_distance" (default) | "umi" | "uma" | "free_space"
+        Path loss between AP and UE, see :mod:`sionna_cfisac.channel.path_loss`
+    path_loss_exponent : float
+        Exponent of "log_distance"
+    reference_loss_db : None or float
+        Path loss of "log_distance" at 1 m in dB; None takes that of free space
+    line_of_sight : bool or "random" (default)
+        Which of the "umi" and "uma" formulas holds; "random" draws it for each link with the
+        probability of 3GPP TR 38.901, table 7.4.2-1
+    shadowing_std_db : float
+        Standard deviation of the shadowing in dB
+    k_factor_db : None, float or [M, U] floats
+        Rician K-factor in dB; None stands for Rayleigh fading. In "umi" and "uma" links without
+        line of sight are Rayleigh whatever it is
+    sensing_gain : "radar" (default) | "exponential" | "unit"
+        ζ² from the bistatic radar equation, :math:`\lambda^2 \sigma_\mathrm{RCS} /
+        ((4\pi)^3 d_\mathrm{tx}^2 d_\mathrm{rx}^2)`; exponential with unit mean; or 1
+    rcs : float
+        Mean radar cross section of the targets in m², for "radar"
+
+    Input
+    -----
+    batch_size : int
+        Number of channels to draw
+    seed : None or int
+        Draws exactly the channels of this seed. The same seed gives the same positions, shadowing
+        and fading when only other arguments change. Code compiled by XLA has other random numbers
+        than TensorFlow without it, of the same distribution
+
+    Output
+    ------
+    ChannelState
+        Batch of channels
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range
+
+    Examples
+    --------
+    >>> channel = TopologyChannel(num_aps=4, path_loss="umi", k_factor_db=9.0, seed=1)
+    >>> tuple(channel(16).h.shape)
+    (16, 4, 2, 8)
+    """
+
+    def __init__(
+        self,
+        num_aps: int = 5,
+        num_users: int = 2,
+        num_tx_ant: int = 8,
+        num_targets: int = 1,
+        *,
+        noise_power: Powers = THERMAL_NOISE,
+        sensing_noise_power: Powers = THERMAL_NOISE,
+        area: tuple[float, float] = (400.0, 400.0),
+        ap_positions: Any = None,
+        ue_positions: Any = None,
+        target_positions: Any = None,
+        ap_height: float = 10.0,
+        ue_height: float = 1.5,
+        target_height: float = 1.5,
+        ap_orientations: Sequence[float] | None = None,
+        carrier_frequency: float = 3.5e9,
+        path_loss: str = "log_distance",
+        path_loss_exponent: float = 3.0,
+        reference_loss_db: float | None = None,
+        line_of_sight: bool | str = "random",
+        shadowing_std_db: float = 0.0,
+        k_factor_db: Any = None,
+        sensing_gain: str = "radar",
+        rcs: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            num_aps,
+            num_users,
+            num_tx_ant,
+            num_targets,
+            noise_power=noise_power,
+            sensing_noise_power=sensing_noise_power,
+            **kwargs,
+        )
+        self.path_loss = one_of(path_loss, PATH_LOSS_MODELS, "path_loss")
+        self.sensing_gain = one_of(sensing_gain, SENSING_GAINS, "sensing_gain")
+        if not isinstance(line_of_sight, bool) and line_of_sight != "random":
+            raise ValueError(
+                f"line_of_sight: expected True, False or 'random', got {line_of_sight!r}"
+            )
+        self.line_of_sight = line_of_sight
+        extent = numbers(area, (2,), "area", low=0.0)
+        self.area = (float(extent[0]), float(extent[1]))
+        self.ap_height = number(ap_height, "ap_height")
+        self.ue_height = number(ue_height, "ue_height")
+        self.target_height = number(target_height, "target_height")
+        self._aps = geometry.fixed_positions(ap_positions, num_aps, ap_height, "ap_positions")
+        self._ues = geometry.fixed_positions(ue_positions, num_users, ue_height, "ue_positions")
+        self._targets = geometry.fixed_positions(
+            target_positions, num_targets, target_height, "target_positions"
+        )
+        self._orientations = (
+            None
+            if ap_orientations is None
+            else numbers(ap_orientations, (num_aps,), "ap_orientations")
+        )
+        self.carrier_frequency = number(carrier_frequency, "carrier_frequency", low=0.0)
+        self.path_loss_exponent = number(path_loss_exponent, "path_loss_exponent", low=0.0)
+        self.reference_loss_db = (
+            None if reference_loss_db is None else number(reference_loss_db, "reference_loss_db")
+        )
+        self.shadowing_std_db = number(shadowing_std_db, "shadowing_std_db", low=0.0, closed=True)
+        self.rcs = number(rcs, "rcs", low=0.0)
+        self._k_factor = _k_factor(k_factor_db, num_aps, num_users)
+        if path_loss in URBAN_MODELS:
+            check_urban(
+                path_loss,
+                self.carrier_frequency,
+                self.ap_height if self._aps is None else self._aps[:, 2],
+                self.ue_height if self._ues is None else self._ues[:, 2],
+            )
+
+    def draw(self, batch_size: int | Tensor, seeds: Iterator[draws.Seed]) -> ChannelState:
+        """Draw the state, see the class."""
+        seed = _assign(seeds)
+        where = self._place(batch_size, seed)
+        boresight = self._boresight(where.aps)
+        to_ues = geometry.displacement(where.aps, where.ues)
+        to_targets = geometry.displacement(where.aps, where.targets)
+        theta = geometry.broadside_angle(to_targets, boresight)
+        return ChannelState(
+            h=self._fading(batch_size, where, to_ues, boresight, seed),
+            a=steering_vector(theta, self.num_tx_ant),
+            sensing_gain=self._sensing_gain(batch_size, to_targets, seed),
+            **self._constants(batch_size),
+        )
+
+    def positions(self, batch_size: int, seed: int) -> Positions:
+        """Positions in metres that ``call(batch_size, seed)`` has its channels from.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of channels
+        seed : int
+            Seed of the call
+
+        Returns
+        -------
+        Positions
+            APs [B, M, 3], UEs [B, U, 3] and targets [B, T, 3]
+        """
+        return self._place(batch_size, _assign(self._seeds(seed)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, for Keras' serialisation."""
+        names = (
+            "ap_height ue_height target_height carrier_frequency path_loss path_loss_exponent "
+            "reference_loss_db line_of_sight shadowing_std_db sensing_gain rcs"
+        )
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names.split()},
+            "area": list(self.area),
+            "ap_positions": _as_list(self._aps),
+            "ue_positions": _as_list(self._ues),
+            "target_positions": _as_list(self._targets),
+            "ap_orientations": _as_list(self._orientations),
+            "k_factor_db": _as_list(self._k_factor),
+        }
+
+    def _place(self, batch_size: int | Tensor, seed: dict[str, draws.Seed]) -> Positions:
+        area, dtype = self.area, self.compute_dtype
+        m, u, t = self.num_aps, self.num_users, self.num_targets
+        return Positions(
+            geometry.place(self._aps, batch_size, m, area, self.ap_height, seed["aps"], dtype),
+            geometry.place(self._ues, batch_size, u, area, self.ue_height, seed["ues"], dtype),
+            geometry.place(
+                self._targets, batch_size, t, area, self.target_height, seed["targets"], dtype
+            ),
+        )
+
+    def _boresight(self, aps: Tensor) -> Tensor:
+        if self._orientations is None:
+            return geometry.azimuth_towards(aps, (self.area[0] / 2, self.area[1] / 2))
+        fixed = ops.convert_to_tensor(self._orientations.astype(self.compute_dtype))
+        return ops.broadcast_to(fixed, ops.shape(aps)[:2])
+
+    def _fading(
+        self,
+        batch_size: int | Tensor,
+        where: Positions,
+        to_ues: Tensor,
+        boresight: Tensor,
+        seed: dict[str, draws.Seed],
+    ) -> Tensor:
+        """Channels h [B, M, U, Nt]."""
+        dtype, n = self.compute_dtype, self.num_tx_ant
+        links = (batch_size, self.num_aps, self.num_users)
+        loss, sight = self._path_loss(links, where, to_ues, seed)
+        if self.shadowing_std_db > 0:
+            loss = loss + self.shadowing_std_db * draws.normal(links, seed["shadowing"], dtype)
+        amplitude = ops.power(ops.cast(10.0, dtype), -loss / 20.0)
+        scattered = draws.complex_normal((*links, n), seed["scattering"], dtype)
+        if self._k_factor is None:
+            return _scale(scattered, amplitude)
+        k = ops.convert_to_tensor((10.0 ** (self._k_factor / 10.0)).astype(dtype)) * sight
+        phase = draws.uniform(links, 0.0, 2.0 * math.pi, seed["phase"], dtype)
+        direct = steering_vector(geometry.broadside_angle(to_ues, boresight), n)
+        direct = direct * to_complex(ops.cos(phase), ops.sin(phase))[..., None]
+        h = _scale(direct, ops.sqrt(k / (k + 1.0))) + _scale(scattered, ops.sqrt(1.0 / (k + 1.0)))
+        return _scale(h, amplitude)
+
+    def _path_loss(
+        self,
+        links: tuple,
+        where: Positions,
+        to_ues: Tensor,
+        seed: dict[str, draws.Seed],
+    ) -> tuple[Tensor, Tensor]:
+        """Path loss in dB [B, M, U], and 1.0 for links that may have a direct path, else 0.0."""
+        sight = ops.ones(links, dtype=self.compute_dtype)
+        distance = geometry.length(to_ues)
+        if self.path_loss == "free_space":
+            return gains.free_space(distance, self.carrier_frequency), sight
+        if self.path_loss == "log_distance":
+            reference = self.reference_loss_db
+            if reference is None:
+                reference = gains.free_space_reference(self.carrier_frequency)
+            return gains.log_distance(distance, self.path_loss_exponent, reference), sight
+        horizontal = geometry.length(to_ues[..., :2])
+        heights = where.aps[:, :, None, 2], where.ues[:, None, :, 2]
+        los, nlos = gains.urban(self.path_loss, horizontal, *heights, self.carrier_frequency)
+        if self.line_of_sight == "random":
+            draw = draws.uniform(links, 0.0, 1.0, seed["line_of_sight"], self.compute_dtype)
+            chance = gains.los_probability(self.path_loss, horizontal)
+            sight = ops.cast(draw < chance, self.compute_dtype)
+        elif not self.line_of_sight:
+            sight = ops.zeros_like(sight)
+        return ops.where(sight > 0, los, nlos), sight
+
+    def _sensing_gain(
+        self, batch_size: int | Tensor, to_targets: Tensor, seed: dict[str, draws.Seed]
+    ) -> Tensor:
+        """Variance ζ² [B, Mr, M, T]; every AP receives."""
+        pairs = (batch_size, self.num_aps, self.num_aps, self.num_targets)
+        if self.sensing_gain == "unit":
+            return ops.ones(pairs, dtype=self.compute_dtype)
+        if self.sensing_gain == "exponential":
+            return draws.exponential(pairs, seed["sensing"], self.compute_dtype)
+        distance = geometry.length(to_targets)
+        return gains.bistatic_radar_gain(
+            distance[:, None, :, :], distance[:, :, None, :], self.carrier_frequency, self.rcs
+        )
+
+
+def _assign(seeds: Iterator[draws.Seed]) -> dict[str, draws.Seed]:
+    # each draw has its place, so that an option which needs one more does not shift the others
+    return {name: next(seeds) for name in _DRAWS}
+
+
+def _scale(x: Tensor, factor: Tensor) -> Tensor:
+    """Complex x [..., N] times a real factor [...]."""
+    factor = ops.expand_dims(factor, -1)
+    return to_complex(ops.real(x) * factor, ops.imag(x) * factor)
+
+
+def _k_factor(value: Any, num_aps: int, num_users: int) -> np.ndarray | None:
+    if value is None:
+        return None
+    shape = () if np.ndim(value) == 0 else (num_aps, num_users)
+    return np.broadcast_to(numbers(value, shape, "k_factor_db"), (num_aps, num_users))
+
+
+def _as_list(array: np.ndarray | None) -> list | None:
+    return None if array is None else array.tolist()
