@@ -113,7 +113,8 @@ def run(
         from sionna_cfisac.scenario.report import make_display, print_table
         from sionna_cfisac.scenario.runner import run_study
 
-    console = Console()
+    # a file or a pipe has no width to respect
+    console = Console(width=None if sys.stdout.isatty() else 160)
     # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -252,10 +252,20 @@ def test_two_methods_of_one_name_need_a_label(problems: Callable[..., list[str]]
     assert "tell them apart with a label" in problems(text)[0]
 
 
-@pytest.mark.parametrize("name", ["wmmse", "joint"])
-def test_the_optimisers_handle_one_target(problems: Callable[..., list[str]], name: str) -> None:
-    text = GOOD.replace("num_aps: 3", "num_targets: 2").replace("rzf]", f"{name}]")
-    assert f"{name} handles one target, got network.num_targets 2" in problems(text)[0]
+def test_joint_and_bound_handle_one_target(problems: Callable[..., list[str]]) -> None:
+    text = GOOD.replace("num_aps: 3", "num_targets: 2").replace("rzf]", "wmmse, joint]")
+    found = problems(text.replace("[sum_rate]", "[upper_bound]"))
+    assert found == [
+        "s.yaml:5: beamformers.2: joint handles one target, got network.num_targets 2",
+        "s.yaml:6: measure.0: upper_bound handles one target, got network.num_targets 2",
+    ]
+
+
+def test_without_a_weight_on_sensing_the_targets_do_not_matter(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    text = GOOD.replace("num_aps: 3", "num_targets: 2").replace("rzf]", "wmmse, joint]")
+    file.write_text(text + "objective: {sensing_weight: 0}\n")
+    load_study(file)
 
 
 def test_total_and_ap_power_exclude_each_other(problems: Callable[..., list[str]]) -> None:

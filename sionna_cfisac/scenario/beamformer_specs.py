@@ -59,6 +59,9 @@ class OptimizerSpec(BeamformerBase):
     num_starts: Count | None = Field(
         None, description="Number of starting points, of which the best result is kept; default 1"
     )
+    seed: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Seed of the starting points after the first; default 0"
+    )
 
 
 class WMMSESpec(OptimizerSpec):

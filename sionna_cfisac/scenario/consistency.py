@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, PluginSpec, label_of
+from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, JointSpec, PluginSpec, label_of
 from sionna_cfisac.scenario.channel_specs import RayleighSpec, TopologySpec
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.errors import show, suggestion
@@ -116,12 +116,15 @@ def _methods(scenario: ScenarioSpec) -> Iterator[Conflict]:
 
 def _method(scenario: ScenarioSpec, spec: Any, path: Path) -> Iterator[Conflict]:
     network = scenario.network
-    if spec.type in ("wmmse", "joint") and network.num_targets > 1:
-        yield Conflict(
-            path,
-            f"{spec.type} handles one target, got network.num_targets {network.num_targets}",
-            (("network", "num_targets"),),
-        )
+    if isinstance(spec, JointSpec) and network.num_targets > 1:
+        weight = spec.sensing_weight
+        # without a weight on sensing the targets do not matter
+        if (scenario.objective.sensing_weight if weight is None else weight) > 0:
+            yield Conflict(
+                path,
+                f"joint handles one target, got network.num_targets {network.num_targets}",
+                (("network", "num_targets"), ("objective",)),
+            )
     if spec.type == "nullspace_sensing":
         if network.num_tx_ant <= network.num_users:
             yield Conflict(
@@ -158,11 +161,12 @@ def _measures(scenario: ScenarioSpec) -> Iterator[Conflict]:
             if name in names[:index]:
                 yield Conflict((key, index), f"'{name}' is already in the list")
     targets = scenario.network.num_targets
-    if UPPER_BOUND in scenario.measure and targets > 1:
+    weighted = scenario.objective.sensing_weight > 0
+    if UPPER_BOUND in scenario.measure and targets > 1 and weighted:
         yield Conflict(
             ("measure", scenario.measure.index("upper_bound")),
             f"upper_bound handles one target, got network.num_targets {targets}",
-            (("network", "num_targets"),),
+            (("network", "num_targets"), ("objective",)),
         )
     if scenario.reference is not None:
         labels = [label_of(spec) for spec in scenario.beamformers]
