@@ -57,6 +57,16 @@ def test_values_do_not_depend_on_the_batch_size() -> None:
             np.testing.assert_allclose(parts.values[method][metric], values, rtol=1e-9)
 
 
+@pytest.mark.slow
+def test_optima_do_not_depend_on_who_else_is_in_the_batch() -> None:
+    changes = {"beamformers": ["wmmse", "joint"], "measure": ["utility", "upper_bound"]}
+    whole = simulate(scenario(**changes, samples=60))
+    parts = simulate(scenario(**changes, samples=60, batch_size=17))
+    for method in ("wmmse", "joint", "upper_bound"):
+        one, other = whole.values[method]["utility"], parts.values[method]["utility"]
+        np.testing.assert_allclose(other, one, rtol=1e-9)
+
+
 def test_precision_changes_the_arithmetic_not_the_channels() -> None:
     single, double = drawn(scenario(precision="single")), drawn(scenario())
     assert single.h.dtype == np.complex64

@@ -49,7 +49,8 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
     table = pd.read_csv(folder / RESULTS)
     files: list[Path] = []
     for name, figure in _figures(study, folder, table):
-        files += [Path(file) for file in plotting.save_figure(figure, folder / name)]
+        plotting.save_figure(figure, folder / name)
+        files += [folder / f"{name}.{suffix}" for suffix in ("pdf", "png")]
         pyplot.close(figure)
     run = read_run(folder)
     if run is not None:
