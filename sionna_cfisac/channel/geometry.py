@@ -28,24 +28,25 @@ class Positions(NamedTuple):
 
 
 def fixed_positions(value: Any, count: int, height: float, name: str) -> np.ndarray | None:
-    """Positions [count, 3] from an argument with [count, 2] or [count, 3] numbers, or None.
+    """Positions [count, 3] from ``count`` points [x, y] or [x, y, z], which may be mixed, or None.
 
     Raises
     ------
     ValueError
-        If ``value`` has another shape or is not finite; ``name`` is what the message calls it
+        If ``value`` has another shape or is not finite; ``name`` is what the message calls it.
     """
     if value is None:
         return None
-    array = np.asarray(value, dtype=float)
-    if array.shape not in ((count, 2), (count, 3)):
+    rows = [np.asarray(row, dtype=float) for row in value]
+    shapes = sorted({row.shape for row in rows})
+    if len(rows) != count or not set(shapes) <= {(2,), (3,)}:
         raise ValueError(
-            f"{name}: expected shape ({count}, 2) or ({count}, 3), got shape {array.shape}"
+            f"{name}: expected {count} points [x, y] or [x, y, z], "
+            f"got {len(rows)} rows of shape {shapes}"
         )
+    array = np.stack([row if len(row) == 3 else np.append(row, height) for row in rows])
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got {value!r}")
-    if array.shape[1] == 2:
-        array = np.concatenate([array, np.full((count, 1), height)], axis=1)
     return array
 
 

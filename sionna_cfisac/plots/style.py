@@ -1,0 +1,163 @@
+"""How the figures look: size, fonts, one style per method, readable names."""
+
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+COLUMN_WIDTH = 3.5
+"""Width of a column of an IEEE journal in inches."""
+
+FONT_SIZE = 8.0
+"""Size of all text but annotations in points."""
+
+# The families are named, since a generic one would be looked up in the reader's own settings
+RC = {
+    "font.family": ["STIXGeneral", "DejaVu Serif"],
+    "mathtext.fontset": "stix",
+    "font.size": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
+    "xtick.labelsize": FONT_SIZE,
+    "ytick.labelsize": FONT_SIZE,
+    "legend.fontsize": FONT_SIZE,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.5,
+    "errorbar.capsize": 1.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "legend.columnspacing": 1.2,
+    "legend.labelspacing": 0.3,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "savefig.dpi": 300,
+    "text.usetex": False,
+    "axes.unicode_minus": True,
+}
+
+UPPER_BOUND = "upper_bound"
+
+
+class Style(NamedTuple):
+    """Colour, marker and line style of a method."""
+
+    color: str
+    marker: str
+    linestyle: str
+
+
+# Okabe and Ito's palette, told apart by readers with any colour vision; without its yellow, which
+# is too light on white, and its black, which is for bounds and directions
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", "-.", ":")
+_BOUND = Style("black", "", "--")
+
+_SLOTS = tuple(
+    Style(color, _MARKERS[(index + shift) % len(_MARKERS)], _LINES[(index + shift) % len(_LINES)])
+    for shift in range(len(_MARKERS))
+    for index, color in enumerate(_COLORS)
+)
+_OWN = {
+    "joint": Style(_COLORS[0], "o", "-"),
+    "wmmse": Style(_COLORS[1], "s", "--"),
+    "rzf": Style(_COLORS[2], "^", "-."),
+    "conjugate": Style(_COLORS[3], "D", ":"),
+    "sensing_conjugate": Style(_COLORS[4], "v", "--"),
+    "nullspace_sensing": Style(_COLORS[5], "P", "-."),
+    "hetero_gnn": Style(_COLORS[6], "X", "-"),
+    UPPER_BOUND: _BOUND,
+}
+_METHODS = {
+    "joint": "Joint optimum",
+    "wmmse": "WMMSE",
+    "rzf": "RZF",
+    "conjugate": "Conjugate",
+    "sensing_conjugate": "Conjugate (sensing)",
+    "nullspace_sensing": "Null-space sensing",
+    "hetero_gnn": "GNN",
+    UPPER_BOUND: "Upper bound",
+}
+_METRICS = {
+    "sum_rate": "Sum rate",
+    "min_rate": "Rate of the worst UE",
+    "sensing_snr": "Sensing SNR",
+    "sensing_snr_db": "Sensing SNR",
+    "sensing_share": "Share of the largest sensing SNR",
+    "utility": "Utility",
+    "utility_share": "Share of the reference's utility",
+    "ap_power_max": "Highest power of an AP",
+}
+_CONDITIONS = {
+    "objective.sensing_weight": "Sensing weight $\\beta$",
+    "network.num_aps": "Number of APs $M$",
+    "network.num_users": "Number of UEs $U$",
+    "network.num_tx_ant": "Transmit antennas per AP $N_t$",
+    "network.num_rx_ant": "Receive antennas per AP $N_r$",
+    "network.num_targets": "Number of targets $T$",
+    "network.total_power": "Total power",
+    "noise_power": "Noise power $\\sigma^2$",
+    "sensing.noise_power": "Radar noise power $\\varsigma^2$",
+    "channel.k_factor_db": "Rician $K$-factor (dB)",
+    "channel.shadowing_std_db": "Standard deviation of the shadowing (dB)",
+    "channel.carrier_frequency": "Carrier frequency (Hz)",
+}
+_SYMBOLS = {
+    "objective.sensing_weight": "$\\beta$",
+    "network.num_aps": "$M$",
+    "network.num_users": "$U$",
+    "network.num_tx_ant": "$N_t$",
+    "network.num_targets": "$T$",
+    "noise_power": "$\\sigma^2$",
+    "sensing.noise_power": "$\\varsigma^2$",
+}
+
+
+def styles(methods: Iterable[str]) -> dict[str, Style]:
+    """Style of each method: the same in every figure, and distinct within one.
+
+    The package's methods have their own. Another takes a place that follows from its name, or the
+    next one whose colour, or at least whose look, no other method of the figure has.
+    """
+    names = list(dict.fromkeys(methods))
+    chosen = {name: _OWN[name] for name in names if name in _OWN}
+    for name in sorted(set(names) - set(_OWN)):
+        start = zlib.crc32(name.encode()) % len(_SLOTS)
+        order = _SLOTS[start:] + _SLOTS[:start]
+        colors = {look.color for look in chosen.values()}
+        new = [s for s in order if s not in chosen.values()] or list(order)
+        chosen[name] = next((s for s in new if s.color not in colors), new[0])
+    return {name: chosen[name] for name in names}
+
+
+def method_label(method: str) -> str:
+    """Readable name of a method."""
+    return _METHODS.get(method, _plain(method))
+
+
+def metric_label(metric: str, unit: str) -> str:
+    """Readable name of a metric with its unit."""
+    name = _METRICS.get(metric, _plain(metric[:1].upper() + metric[1:]))
+    return name if unit in ("", "1", "power") else f"{name} ({unit})"
+
+
+def condition_label(column: str) -> str:
+    """Readable name of a condition column."""
+    last = column.rsplit(".", 1)[-1]
+    return _CONDITIONS.get(column, _plain(last[:1].upper() + last[1:]))
+
+
+def condition_value(column: str, value: object) -> str:
+    """A condition as ``symbol = value``."""
+    last = column.rsplit(".", 1)[-1]
+    shown = f"{value:g}" if isinstance(value, int | float) else _plain(str(value))
+    return f"{_SYMBOLS.get(column, _plain(last))} = {shown}"
+
+
+def _plain(name: str) -> str:
+    # a dollar would start a formula, and a leading underscore hides an entry from the legend
+    return name.replace("_", " ").replace("$", r"\$").strip()
