@@ -18,6 +18,8 @@ from sionna_cfisac.state import Tensor
 _ARMIJO = 1e-4
 _SHRINK = 0.4
 _MAX_BACKTRACKS = 25
+# relative excess of the sensing pull over the multiplier that counts as a saddle
+_SADDLE = 1e-3
 # relative rounding error of the utility, below which two values are the same
 _ROUNDING = 1e-13
 
@@ -37,8 +39,8 @@ class Ascent(NamedTuple):
         Steps taken
     converged : [B], bool
         Whether the tolerance was reached before the limit of iterations
-    history : [K + 1, B], float
-        Utility in nat at the start and after each step
+    history : [max_iterations + 1, B], float
+        Utility in nat at the start and after each step, constant from the last one on
     """
 
     f: Tensor
@@ -79,7 +81,8 @@ def ascend(
     batch = tf.shape(start)[0]
     size = 2 * tf.reduce_prod(tf.shape(start)[1:])
     pairs = tf.zeros((memory, batch, size), tf.float64)
-    history = tf.TensorArray(tf.float64, size=max_iterations + 1, element_shape=[start.shape[0]])
+    rows = tf.range(max_iterations + 1)[:, None]
+    history = tf.zeros((max_iterations + 1, batch), tf.float64) + first.value
     loop = (
         tf.constant(0),
         first,
@@ -87,7 +90,7 @@ def ascend(
         tf.zeros([batch], tf.bool),
         tf.zeros([batch], tf.int32),
         (pairs, pairs, tf.zeros((memory, batch), tf.float64)),
-        history.write(0, first.value),
+        history,
     )
 
     def unfinished(step, point, gain, done, count, pairs, history):  # type: ignore[no-untyped-def]
@@ -104,7 +107,12 @@ def ascend(
         direction = tf.where(uphill[:, None, None, None], direction, plain)
         slope = tf.where(uphill, slope, slope_of(plain))
         limit = tolerance * tf.abs(point.value)
-        done = tf.logical_or(done, tf.logical_and(0.5 * slope <= limit, gain <= limit))
+        still = tf.logical_and(0.5 * slope <= limit, gain <= limit)
+        escape, saddle = _escape(problem, point, mu, active)
+        leave = tf.logical_and(still, saddle)
+        direction = tf.where(leave[:, None, None, None], escape, direction)
+        slope = tf.where(leave, tf.zeros_like(slope), slope)
+        done = tf.logical_or(done, tf.logical_and(still, tf.logical_not(saddle)))
         new = _line_search(problem, point, direction, slope, done)
         gain = tf.where(done, gain, new.value - point.value)
         # a search that found nothing is at the rounding error of the utility
@@ -113,11 +121,28 @@ def ascend(
         pairs = _remember(pairs, new.f - point.f, gradient - new_gradient)
         count += tf.cast(tf.logical_not(done), tf.int32)
         done = tf.logical_or(done, stuck)
-        return step + 1, new, gain, done, count, pairs, history.write(step + 1, new.value)
+        history = tf.where(rows > step, new.value, history)
+        return step + 1, new, gain, done, count, pairs, history
 
-    steps, point, _, done, count, _, history = tf.while_loop(unfinished, body, loop)
-    values = history.gather(tf.range(steps + 1))
-    return Ascent(point.f, point.value, kkt_residual(point), count, done, values)
+    _, point, _, done, count, _, history = tf.while_loop(unfinished, body, loop)
+    return Ascent(point.f, point.value, kkt_residual(point), count, done, history)
+
+
+def _escape(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Direction out of a saddle and whether there is one, from the sign of Ω.
+
+    Where :math:`\kappa g_m \|\mathbf{a}_m\|^2 > \mu_m`, power along the steering vector pays,
+    but an AP whose beams are orthogonal to it has no gradient that says so.
+    """
+    norm_a = problem.norm_a()
+    pays = point.price[:, None] * problem.gain * norm_a > mu * (1.0 + _SADDLE)
+    pays = tf.cast(pays, tf.float64) * active
+    lit = problem.lit(point.f)
+    size = tf.sqrt(tf.reduce_sum(tf.square(tf.abs(lit)), axis=-1, keepdims=True))
+    equal = tf.ones_like(lit) / tf.sqrt(tf.cast(tf.shape(lit)[-1], lit.dtype))
+    row = tf.where(size > 0.0, lit / tf.cast(tf.maximum(size, 1e-300), lit.dtype), equal)
+    row *= tf.cast(pays * tf.math.rsqrt(norm_a), lit.dtype)[..., None]
+    return problem.a[..., None] * row[:, :, None, :], tf.reduce_any(pays > 0.0, axis=1)
 
 
 def _line_search(

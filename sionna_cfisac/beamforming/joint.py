@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from sionna_cfisac.beamforming.ascent import Ascent, ascend
-from sionna_cfisac.beamforming.problem import Problem, reduce_problem
+from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
 from sionna_cfisac.beamforming.protocol import as_input, double_state
 from sionna_cfisac.beamforming.starts import best_start, random_start
 from sionna_cfisac.state import ChannelState, Tensor
@@ -27,7 +27,7 @@ class OptimizerInfo(NamedTuple):
     kkt_residual : [B], float64
         Norm of the gradient's part that the power limits leave free, over its whole norm; zero
         at a stationary point
-    utility : [K + 1, B], float64
+    utility : [max_iterations + 1, B], float64
         Utility in bit/s/Hz at the start and after each step; constant after convergence
     converged : [B], bool
         Whether the tolerance was reached within the iterations allowed
@@ -93,7 +93,7 @@ class JointBeamformer:
         sensing_weight: float = 1.0,
         *,
         max_iterations: int = 200,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-8,
         num_starts: int = 1,
         seed: int = 0,
     ) -> None:
@@ -166,7 +166,7 @@ class WMMSEBeamformer(JointBeamformer):
         self,
         *,
         max_iterations: int = 200,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-8,
         num_starts: int = 1,
         seed: int = 0,
     ) -> None:
@@ -196,19 +196,31 @@ def _ascend(problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: 
     return ascend(problem, start, max_iterations, tolerance, _MEMORY)
 
 
+@tf.function(input_signature=[_PROBLEM, _BEAMS])
+def _polish(problem: Problem, start: Tensor) -> Point:
+    """Stationary point reached from the better of ``start`` and the optimiser's own start."""
+    own = best_start(problem)
+    better = problem.evaluate(start).value > problem.evaluate(own).value
+    start = tf.where(better[:, None, None, None], start, own)
+    limit, tolerance = tf.constant(300), tf.constant(1e-12, tf.float64)
+    return problem.evaluate(ascend(problem, start, limit, tolerance, _MEMORY).f)
+
+
+def solve_from(problem: Problem, start: Tensor | None) -> Point:
+    """Stationary point of high accuracy, from given beams [B, M, R, U] or the optimiser's own."""
+    return _polish(problem, tf.zeros_like(problem.h) if start is None else start)
+
+
 def _better(one: Ascent, other: Ascent) -> Ascent:
-    """For each channel, the ascent that ended higher."""
-    wins = other.value > one.value
-    length = max(one.history.shape[0] or 0, other.history.shape[0] or 0)
-    one, other = (x._replace(history=_extend(x.history, length)) for x in (one, other))
+    """For each channel, the ascent that ended higher by more than rounding; else the first."""
+    wins = other.value > one.value + 1e-9 * tf.abs(one.value)
 
     def pick(old: Tensor, new: Tensor) -> Tensor:
-        return tf.where(tf.reshape(wins, [-1] + [1] * (old.shape.rank - 1)), new, old)
+        # the batch is the last axis of the history, the first one elsewhere
+        ahead = 0 if old is one.history else old.shape.rank - 1
+        return tf.where(tf.reshape(wins, [-1] + [1] * ahead), new, old)
 
-    return Ascent(
-        *(pick(old, new) for old, new in zip(one[:-1], other[:-1], strict=True)),
-        history=tf.where(wins[None], other.history, one.history),
-    )
+    return tf.nest.map_structure(pick, one, other)
 
 
 def _chunks(state: ChannelState) -> list[ChannelState]:
@@ -220,19 +232,8 @@ def _chunks(state: ChannelState) -> list[ChannelState]:
 
 
 def _join(chunks: list[tuple[Tensor, OptimizerInfo]]) -> tuple[Tensor, OptimizerInfo]:
-    if len(chunks) == 1:
-        return chunks[0]
     beams, infos = zip(*chunks, strict=True)
-    length = max(info.utility.shape[0] for info in infos)
+    fields = zip(OptimizerInfo._fields, zip(*infos, strict=True), strict=True)
     return tf.concat(beams, axis=0), OptimizerInfo(
-        iterations=tf.concat([info.iterations for info in infos], axis=0),
-        kkt_residual=tf.concat([info.kkt_residual for info in infos], axis=0),
-        utility=tf.concat([_extend(info.utility, length) for info in infos], axis=1),
-        converged=tf.concat([info.converged for info in infos], axis=0),
+        **{name: tf.concat(parts, axis=1 if name == "utility" else 0) for name, parts in fields}
     )
-
-
-def _extend(history: Tensor, length: int) -> Tensor:
-    """Repeat the last row, the value after convergence, up to ``length`` rows."""
-    missing = length - tf.shape(history)[0]
-    return tf.concat([history, tf.repeat(history[-1:], missing, axis=0)], axis=0)

@@ -71,5 +71,7 @@ def random_start(problem: Problem, seed: Tensor) -> Tensor:
         Seed of the draw
     """
     shape = tf.shape(problem.h)
-    normal = tf.random.stateless_normal(tf.concat([[2], shape], 0), seed, dtype=tf.float64)
+    normal = tf.random.stateless_normal(
+        tf.concat([[2], shape], 0), seed, dtype=tf.float64, alg="philox"
+    )
     return to_unit_power(tf.complex(normal[0], normal[1]))
