@@ -80,12 +80,12 @@ def test_utility_follows_from_rate_and_snr_on_the_same_channels(run: Run) -> Non
     run("--set", "samples=1", "--set", "sweep.noise_power=[0.1]")
     by_metric = {(r["objective.sensing_weight"], r["method"], r["metric"]): r for r in table()}
     for weight in (0, 1, 2):
-        cell = {m: float(by_metric[str(weight), "rzf", m]["value"]) for m in TEXT_MEASURES}
+        cell = {
+            m: float(by_metric[str(weight), "rzf", m]["value"])
+            for m in ("sum_rate", "sensing_snr", "utility")
+        }
         expected = cell["sum_rate"] + weight * np.log2(1 + cell["sensing_snr"])
         assert cell["utility"] == pytest.approx(expected, rel=1e-9)
-
-
-TEXT_MEASURES = ("sum_rate", "sensing_snr", "utility")
 
 
 def test_rows_do_not_depend_on_the_order_of_the_sweep_nor_the_batch_size(run: Run) -> None:
@@ -155,6 +155,12 @@ def test_a_file_in_the_way(run: Run) -> None:
     assert run("--output", "out") == 2
     assert run("--output", "out/deeper") == 2
     assert Path("out").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that root cannot write")
+def test_a_folder_that_cannot_be_written(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--output", "/proc/results") == 2
+    assert "/proc/results: this folder cannot be written to" in capsys.readouterr().err
 
 
 def test_resume_computes_what_is_missing_or_damaged(

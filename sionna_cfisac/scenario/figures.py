@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib import pyplot
 
 from sionna_cfisac import plotting
+from sionna_cfisac.plots.style import metric_label
 from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
@@ -100,8 +101,7 @@ def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tu
             values = {m: v[metric] for m, v in result.values.items() if metric in v}
             if metric == UPPER_BOUND or not values:
                 continue
-            unit = MEASURES[metric].unit
-            label = metric.replace("_", " ") + ("" if unit in ("1", "linear") else f" [{unit}]")
+            label = metric_label(metric, MEASURES[metric].unit)
             yield f"cdf-{metric}", plotting.plot_cdf(values, label)
     if "beampattern" in kinds and np.isfinite(result.target_angles).all():
         yield "beampattern", plotting.plot_beampattern(result.beams, result.target_angles)

@@ -1,6 +1,7 @@
 """The output folder: whose it is, and what may be done with it."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,13 @@ def prepare_output(folder: Path, study: Study, resume: bool = False, force: bool
     if force and not resume:
         for file in own_files(folder):
             file.unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ScenarioError([Problem(str(folder), "", "this folder cannot be written to")])
 
 
 def check_output(folder: Path, study: Study, resume: bool, force: bool) -> Problem | None:
