@@ -111,16 +111,16 @@ class MultistaticChannel(keras.layers.Layer):
         state = check_state(state)
         x = ops.convert_to_tensor(x)
         _check_signal(x, state)
-        a_rx = self._receivers(state, a_rx)
         gain_seed, noise_seed = (
             (self._generator, self._generator) if seed is None else _seed_words(seed, 2)
         )
         dtype = self.compute_dtype
         cplx = "complex128" if dtype == "float64" else "complex64"
-        x, a_tx, a_rx = (ops.cast(value, cplx) for value in (x, state.a, a_rx))
+        state = state._replace(a=ops.cast(state.a, cplx))
+        a_rx = ops.cast(self._receivers(state, a_rx), cplx)
         batch, num_rx, num_aps, num_targets = ops.shape(state.sensing_gain)
         # [B, M, T, L]
-        incident = _matmul(ops.conj(a_tx), x)
+        incident = _matmul(ops.conj(state.a), ops.cast(x, cplx))
         # [B, Mr, M, T]
         alpha = draws.complex_normal((batch, num_rx, num_aps, num_targets), gain_seed, dtype)
         alpha = _scale(alpha, ops.sqrt(ops.cast(state.sensing_gain, dtype)))
