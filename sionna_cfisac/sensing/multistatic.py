@@ -67,10 +67,10 @@ class MultistaticChannel(keras.layers.Layer):
 
     Examples
     --------
-    >>> state = CellFreeChannel()(64)
-    >>> f = keras.random.normal((64, 5, 3, 8)) / 10
-    >>> x = ops.einsum("bmsn,bsl->bmnl", ops.cast(f, "complex64"), qam_symbols)
-    >>> y = MultistaticChannel()(x, state)
+    >>> state = CellFreeChannel(num_aps=5, num_tx_ant=8)(64)
+    >>> x = keras.ops.ones((64, 5, 8, 14), "complex64")
+    >>> tuple(MultistaticChannel(num_rx_ant=16)(x, state).shape)
+    (64, 5, 16, 14)
     """
 
     def __init__(

@@ -1,0 +1,102 @@
+"""The package without TensorFlow and Sionna: channels, echoes and metrics with JAX alone."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sionna_cfisac import ChannelState, metrics
+
+pytest.importorskip("jax")
+
+METRICS = ("sinr", "user_rates", "sum_rate", "illumination", "sensing_snr")
+
+SCRIPT = r"""
+import sys
+
+import numpy as np
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "sionna", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+
+import keras
+
+assert keras.backend.backend() == "jax"
+
+import sionna_cfisac
+from sionna_cfisac import ChannelState, arrays, metrics
+from sionna_cfisac.channel import CellFreeChannel, TopologyChannel
+from sionna_cfisac.sensing import MultistaticChannel
+from sionna_cfisac.state import check_state
+
+for channel in (
+    CellFreeChannel(3, 2, 4, 2, seed=1),
+    TopologyChannel(3, 2, 4, 2, path_loss="umi", shadowing_std_db=4.0, k_factor_db=3.0, seed=1),
+):
+    state = check_state(channel(6))
+    assert state.h.shape == (6, 3, 2, 4), state.h.shape
+    assert np.array_equal(channel(6, seed=2).h, channel(6, seed=2).h)
+    x = np.ones((6, 3, 4, 5), np.complex64)
+    echoes = MultistaticChannel(num_rx_ant=7)(x, state)
+    assert echoes.shape == (6, 3, 7, 5), echoes.shape
+    assert np.isfinite(echoes).all()
+
+data = np.load(sys.argv[1])
+state = ChannelState(*(data[name] for name in ChannelState._fields))
+f = data["f"]
+values = {name: getattr(metrics, name)(state, f) for name in sys.argv[3].split(",")}
+values["max_sensing_snr"] = metrics.max_sensing_snr(state)
+values["utility"] = metrics.utility(state, f, 2.0)
+values["ap_power"] = metrics.ap_power(f)
+np.savez(sys.argv[2], **{name: np.asarray(value) for name, value in values.items()})
+assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
+"""
+
+
+def test_without_tensorflow_and_sionna(tmp_path):
+    rng = np.random.default_rng(1)
+
+    def complex_normal(*shape):
+        return (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(np.complex64)
+
+    state = ChannelState(
+        h=complex_normal(4, 3, 2, 8),
+        a=complex_normal(4, 3, 2, 8),
+        sensing_gain=rng.exponential(size=(4, 2, 3, 2)).astype(np.float32),
+        noise_power=np.full((4, 2), 0.1, np.float32),
+        sensing_noise_power=np.full((4, 2), 0.2, np.float32),
+        ap_power=np.full((4, 3), 0.5, np.float32),
+    )
+    f = complex_normal(4, 3, 3, 8)
+    np.savez(tmp_path / "in.npz", **state._asdict(), f=f)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            SCRIPT,
+            str(tmp_path / "in.npz"),
+            str(tmp_path / "out.npz"),
+            ",".join(METRICS),
+        ],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    theirs = np.load(tmp_path / "out.npz")
+    ours = {name: getattr(metrics, name)(state, f) for name in METRICS}
+    ours["max_sensing_snr"] = metrics.max_sensing_snr(state)
+    ours["utility"] = metrics.utility(state, f, 2.0)
+    ours["ap_power"] = metrics.ap_power(f)
+    assert set(theirs.files) == set(ours)
+    for name, value in ours.items():
+        np.testing.assert_allclose(theirs[name], np.asarray(value), rtol=2e-5, err_msg=name)
