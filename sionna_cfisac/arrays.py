@@ -77,6 +77,8 @@ def resize_steering(a: Tensor, num_ant: int) -> Tensor:
         raise ValueError(
             f"a: expected at least two antennas to tell a direction, got shape {tuple(a.shape)}"
         )
-    step = ops.angle(a[..., 1] * ops.conj(a[..., 0]))
+    turn = a[..., 1] * ops.conj(a[..., 0])
+    # ops.angle would return single precision with TensorFlow
+    step = ops.arctan2(ops.imag(turn), ops.real(turn))
     phase = ops.cast(ops.arange(num_ant), real_dtype(a)) * ops.expand_dims(step, -1)
     return to_complex(ops.cos(phase), ops.sin(phase))

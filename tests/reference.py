@@ -85,7 +85,7 @@ class ReferenceChannel:
         return best
 
 
-def wmmse_sum_rate(channel, iterations=3000):
+def wmmse_sum_rate(channel, iterations=1000):
     """Textbook WMMSE for one channel: alternate u, w and f, the last by bisection on each power.
 
     The beams under per-AP limits come from cyclic updates of one AP at a time.

@@ -39,15 +39,7 @@ def test_steering_vector_refuses(num_ant):
     ("dtype", "tolerance"),
     [
         ("complex64", 5e-6),
-        pytest.param(
-            "complex128",
-            1e-12,
-            marks=pytest.mark.xfail(
-                raises=Exception,
-                strict=False,
-                reason="ops.angle of complex128 is float32 on TensorFlow",
-            ),
-        ),
+        ("complex128", 1e-12),
     ],
 )
 def test_resized_steering_vector_has_the_same_direction(given, wanted, dtype, tolerance):

@@ -8,7 +8,7 @@ from sionna_cfisac.beamforming.ascent import tangent
 from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
 from sionna_cfisac.beamforming.joint import solve_from
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem, to_unit_power
-from sionna_cfisac.beamforming.protocol import double_state, reject_unknown
+from sionna_cfisac.beamforming.protocol import double_state, number, reject_unknown
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)
@@ -64,8 +64,7 @@ def upper_bound(
         If an argument or the state is wrong, or there is more than one target
     """
     reject_unknown(method, "method", ("dpc", "branch_and_bound"))
-    if not 0 <= sensing_weight < math.inf:
-        raise ValueError(f"sensing_weight: expected a finite number >= 0, got {sensing_weight!r}")
+    number(sensing_weight, "sensing_weight")
     exact = double_state(state)
     if sensing_weight > 0 and state.num_targets > 1:
         raise ValueError(
@@ -106,7 +105,7 @@ def _dual_noise(problem: Problem, point: Point) -> tuple[Tensor, Tensor]:
     pull = point.price[:, None] * problem.gain * norm_a
     # an AP without power limit in force has no multiplier; any small one is valid
     floor = 1e-9 * tf.reduce_max(mu, axis=1, keepdims=True)
-    mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(floor > 0.0, floor, 1.0))
+    mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(floor > 0.0, floor, 1e-12))
     xi = pull / mu / (mu - pull) / norm_a
     gram, towards = problem.cross()
     phi, xi = (tf.cast(x, gram.dtype)[..., None, None] for x in (1.0 / mu, xi))

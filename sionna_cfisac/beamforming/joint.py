@@ -7,12 +7,16 @@ import tensorflow as tf
 
 from sionna_cfisac.beamforming.ascent import Ascent, ascend
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
-from sionna_cfisac.beamforming.protocol import as_input, double_state
+from sionna_cfisac.beamforming.protocol import as_input, double_state, integer, number
 from sionna_cfisac.beamforming.starts import best_start, random_start
 from sionna_cfisac.state import ChannelState, Tensor
 
 _LN2 = math.log(2.0)
 _MEMORY = 6
+# antennas per UE from which one start was enough for i.i.d. Rayleigh channels, and the number of
+# starts below that
+_ROOMY = 4
+_STARTS_IF_FULL = 8
 # channels that are optimised together; more only costs memory, and waits for the slowest
 _CHUNK = 512
 
@@ -46,7 +50,7 @@ class JointBeamformer:
         \max_{\mathbf{f}} \sum_u \log_2(1 + \mathrm{SINR}_u) + \beta \log_2(1 + \mathrm{SNR})
         \quad \text{s.t.} \quad \sum_s \|\mathbf{f}_{ms}\|^2 \le P_m
 
-    A monotone ascent from the better of RZF and a closed-form guess: limited-memory BFGS that
+    A monotone ascent from the best of RZF and two closed-form guesses: limited-memory BFGS that
     starts from the curvature of the minorise–maximise surrogate (see ``beamforming/metric.py``).
     It ends in a stationary point; :func:`upper_bound` certifies how far that is from the global
     optimum. The dedicated sensing streams carry no power at the optimum and are left out. The
@@ -61,10 +65,10 @@ class JointBeamformer:
     tolerance : float
         A channel has converged when the predicted and the last gain are below this share of
         its utility
-    num_starts : int
-        Number of starts, the best result counts. One finds the global optimum on i.i.d. Rayleigh
-        channels with more antennas than UEs; overloaded or line-of-sight channels can have
-        several local optima
+    num_starts : None or int
+        Number of starts, the best result counts; the first is a guess, the others are random.
+        None stands for 1 where :math:`M N_t \ge 4U` and 8 elsewhere: i.i.d. Rayleigh channels
+        with four times as many antennas as UEs showed one optimum, fuller ones several
     seed : int
         Seed of the random starts after the first
 
@@ -94,27 +98,14 @@ class JointBeamformer:
         *,
         max_iterations: int = 200,
         tolerance: float = 1e-8,
-        num_starts: int = 1,
+        num_starts: int | None = None,
         seed: int = 0,
     ) -> None:
-        if not 0 <= sensing_weight < math.inf:
-            raise ValueError(
-                f"sensing_weight: expected a finite number >= 0, got {sensing_weight!r}"
-            )
-        if not 0 <= tolerance < 1:
-            raise ValueError(f"tolerance: expected a number in [0, 1), got {tolerance!r}")
-        for name, value, least in (
-            ("max_iterations", max_iterations, 0),
-            ("num_starts", num_starts, 1),
-            ("seed", seed, 0),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
-        self.sensing_weight = float(sensing_weight)
-        self.max_iterations = max_iterations
-        self.tolerance = float(tolerance)
-        self.num_starts = num_starts
-        self.seed = seed
+        self.sensing_weight = number(sensing_weight, "sensing_weight")
+        self.max_iterations = integer(max_iterations, "max_iterations", 0)
+        self.tolerance = number(tolerance, "tolerance", 0.0, 1.0)
+        self.num_starts = None if num_starts is None else integer(num_starts, "num_starts", 1)
+        self.seed = integer(seed, "seed", 0)
 
     def __call__(self, state: ChannelState, return_info: bool = False) -> Any:
         """Beams [B, M, U, Nt] for the channels ``state``, and the info if asked for."""
@@ -135,7 +126,9 @@ class JointBeamformer:
         weight = tf.fill([batch], tf.constant(self.sensing_weight, tf.float64))
         problem, basis = reduce_problem(state, weight)
         best: Ascent | None = None
-        for index in range(self.num_starts):
+        roomy = state.num_aps * state.num_tx_ant >= _ROOMY * state.num_users
+        automatic = 1 if roomy else _STARTS_IF_FULL
+        for index in range(automatic if self.num_starts is None else self.num_starts):
             start = (
                 _best_start(problem) if index == 0 else _random_start(problem, (self.seed, index))
             )
@@ -149,6 +142,8 @@ class JointBeamformer:
         assert best is not None  # num_starts >= 1
         # [B, M, Nt, U] columns -> [B, M, U, Nt]
         f = tf.linalg.matrix_transpose(tf.matmul(basis, best.f))
+        # the open graphs forget the sizes, which a caller's graph may need
+        f = tf.ensure_shape(f, state.h.shape)
         info = OptimizerInfo(best.iterations, best.residual, best.history / _LN2, best.converged)
         return f, info
 
@@ -167,7 +162,7 @@ class WMMSEBeamformer(JointBeamformer):
         *,
         max_iterations: int = 200,
         tolerance: float = 1e-8,
-        num_starts: int = 1,
+        num_starts: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(

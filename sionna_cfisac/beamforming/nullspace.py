@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.protocol import Beamformer, as_input, double_state, scale_to_power
+from sionna_cfisac.beamforming.protocol import (
+    Beamformer,
+    as_input,
+    double_state,
+    number,
+    scale_to_power,
+)
 from sionna_cfisac.beamforming.rzf import RZFBeamformer
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
@@ -46,12 +52,8 @@ class NullspaceSensingBeamformer:
     def __init__(
         self, communication: Beamformer | None = None, sensing_power_share: float = 0.5
     ) -> None:
-        if not 0 <= sensing_power_share <= 1:
-            raise ValueError(
-                f"sensing_power_share: expected a number from 0 to 1, got {sensing_power_share!r}"
-            )
         self.communication = RZFBeamformer() if communication is None else communication
-        self.sensing_power_share = float(sensing_power_share)
+        self.sensing_power_share = number(sensing_power_share, "sensing_power_share", 0.0, 1.0)
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, S + T, Nt] for the channels ``state``."""

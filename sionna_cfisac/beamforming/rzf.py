@@ -5,6 +5,7 @@ import tensorflow as tf
 from sionna_cfisac.beamforming.protocol import (
     as_input,
     double_state,
+    number,
     reject_unknown,
     scale_to_power,
 )
@@ -48,11 +49,9 @@ class RZFBeamformer:
 
     def __init__(self, normalization: str = "per_ap", regularization: float | None = None) -> None:
         self.normalization = reject_unknown(normalization, "normalization", ("per_ap", "per_user"))
-        if regularization is not None and not 0 <= regularization < float("inf"):
-            raise ValueError(
-                f"regularization: expected None or a finite number >= 0, got {regularization!r}"
-            )
-        self.regularization = regularization
+        self.regularization = (
+            None if regularization is None else number(regularization, "regularization")
+        )
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""

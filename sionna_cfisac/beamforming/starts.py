@@ -7,10 +7,16 @@ from sionna_cfisac.state import Tensor
 
 
 def best_start(problem: Problem) -> Tensor:
-    """The better of RZF and the closed-form guess, for each channel: [B, M, R, U]."""
-    rzf, guess = rzf_start(problem), dual_start(problem)
-    better = problem.evaluate(guess).value > problem.evaluate(rzf).value
-    return tf.where(better[:, None, None, None], guess, rzf)
+    """The best of three guesses, for each channel: [B, M, R, U]."""
+    rzf, dual = rzf_start(problem), dual_start(problem)
+    best = problem.evaluate(rzf)
+    for guess in (dual, lit_start(problem, rzf, dual)):
+        point = problem.evaluate(guess)
+        better = (point.value > best.value)[:, None, None, None]
+        best = point._replace(
+            f=tf.where(better, guess, best.f), value=tf.maximum(point.value, best.value)
+        )
+    return best.f
 
 
 def rzf_start(problem: Problem) -> Tensor:
@@ -60,6 +66,24 @@ def dual_start(problem: Problem, num_steps: int = 3) -> Tensor:
     return to_unit_power(f)
 
 
+def lit_start(problem: Problem, rzf: Tensor, dual: Tensor) -> Tensor:
+    """RZF with conjugate sensing beams added on the same streams: [B, M, R, U].
+
+    The share of power that senses is about β / (U + β) and larger at APs of more sensing gain.
+    Where an AP's channels are nearly orthogonal to its steering vector, the other guesses light
+    the target up so little that an ascent from them can end in a worse optimum.
+    """
+    num_users = tf.cast(tf.shape(rzf)[3], tf.float64)
+    gain = problem.gain * problem.norm_a()
+    ratio = problem.weight / (num_users + problem.weight)
+    mean = tf.reduce_mean(gain, axis=1, keepdims=True)
+    share = tf.minimum(ratio[:, None] * tf.math.divide_no_nan(gain, mean), 0.95)
+    # the streams' split and phases at the target are those of the dual guess
+    sensing = to_unit_power(problem.a[..., None] * problem.lit(dual)[:, :, None, :])
+    own, other = (tf.cast(tf.sqrt(x), rzf.dtype)[..., None, None] for x in (1.0 - share, share))
+    return to_unit_power(own * rzf + other * sensing)
+
+
 def random_start(problem: Problem, seed: Tensor) -> Tensor:
     """Random combinations of the channels and the steering vector: [B, M, R, U].
 
@@ -70,8 +94,9 @@ def random_start(problem: Problem, seed: Tensor) -> Tensor:
     seed : [2], int
         Seed of the draw
     """
-    shape = tf.shape(problem.h)
+    # one draw for the whole batch, so that a channel's start does not depend on its batch
+    shape = tf.concat([[1], tf.shape(problem.h)[1:]], 0)
     normal = tf.random.stateless_normal(
         tf.concat([[2], shape], 0), seed, dtype=tf.float64, alg="philox"
     )
-    return to_unit_power(tf.complex(normal[0], normal[1]))
+    return to_unit_power(tf.zeros_like(problem.h) + tf.complex(normal[0], normal[1]))
