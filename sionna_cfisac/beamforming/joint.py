@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from sionna_cfisac.beamforming.ascent import Ascent, ascend
+from sionna_cfisac.beamforming.dual_ascent import refine_at_high_snr
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
 from sionna_cfisac.beamforming.protocol import as_input, double_state, integer, number
 from sionna_cfisac.beamforming.starts import best_start, random_start
@@ -181,8 +182,13 @@ def _spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
 _PROBLEM = Problem(_spec(4, tf.complex128), _spec(3, tf.complex128), _spec(2), _spec(1))
 _BEAMS = _spec(4, tf.complex128)
 
+
 # sizes stay open in these graphs, so that one trace serves every network
-_best_start = tf.function(best_start, input_signature=[_PROBLEM])
+@tf.function(input_signature=[_PROBLEM])
+def _best_start(problem: Problem) -> Tensor:
+    return refine_at_high_snr(problem, best_start(problem))
+
+
 _random_start = tf.function(random_start, input_signature=[_PROBLEM, _spec(1, tf.int32)])
 
 
@@ -194,7 +200,7 @@ def _ascend(problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: 
 @tf.function(input_signature=[_PROBLEM, _BEAMS])
 def _polish(problem: Problem, start: Tensor) -> Point:
     """Stationary point reached from the better of ``start`` and the optimiser's own start."""
-    own = best_start(problem)
+    own = refine_at_high_snr(problem, best_start(problem))
     better = problem.evaluate(start).value > problem.evaluate(own).value
     start = tf.where(better[:, None, None, None], start, own)
     limit, tolerance = tf.constant(300), tf.constant(1e-12, tf.float64)

@@ -1,0 +1,154 @@
+"""Channels per second of every beamformer, their accuracy, growth with the network, and memory.
+
+    python benchmarks/beamformers.py            # everything, a few minutes
+    python benchmarks/beamformers.py --quick    # fewer repetitions
+
+Prints Markdown tables; those of the README come from here.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from sionna_cfisac import metrics
+from sionna_cfisac.beamforming import (
+    ConjugateBeamformer,
+    JointBeamformer,
+    NullspaceSensingBeamformer,
+    RZFBeamformer,
+    SensingConjugateBeamformer,
+    WMMSEBeamformer,
+    upper_bound,
+)
+from sionna_cfisac.channel import CellFreeChannel
+
+WEIGHT = 2.0
+METHODS = {
+    "conjugate": ConjugateBeamformer(),
+    "sensing_conjugate": SensingConjugateBeamformer(),
+    "rzf": RZFBeamformer(),
+    "nullspace_sensing": NullspaceSensingBeamformer(),
+    "wmmse": WMMSEBeamformer(),
+    "joint": JointBeamformer(WEIGHT),
+    "upper_bound dpc": lambda state: upper_bound(state, sensing_weight=WEIGHT),
+    "upper_bound branch_and_bound": lambda state: upper_bound(
+        state, sensing_weight=WEIGHT, method="branch_and_bound"
+    ),
+}
+GROWTH = {
+    "M": [(m, 2, 8) for m in (2, 5, 10, 20)],
+    "U": [(5, u, 8) for u in (1, 2, 4, 8)],
+    "Nt": [(5, 2, n) for n in (4, 8, 32, 64)],
+}
+
+
+def seconds(call, repetitions):
+    """Median time of a call after a first one that traces."""
+    call()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def rate(method, state, repetitions):
+    return state.h.shape[0] / seconds(lambda: np.asarray(METHODS[method](state)), repetitions)
+
+
+def draw(num_aps, num_users, num_tx_ant, batch, seed=0):
+    return CellFreeChannel(num_aps, num_users, num_tx_ant)(batch, seed=seed)
+
+
+def table(header, rows):
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def speed(batch, repetitions):
+    print(f"Channels per second, M=5, U=2, Nt=8, batch {batch}, β = {WEIGHT:g}\n")
+    state = draw(5, 2, 8, batch)
+    table(["method", "channels/s"], [[m, f"{rate(m, state, repetitions):,.0f}"] for m in METHODS])
+
+
+def accuracy(batch, repetitions):
+    """Time to 99.99 % of the converged utility, over the weights of the paper's figure."""
+    print(f"Accuracy of the optimisers at M=5, U=2, Nt=8, batch {batch}\n")
+    state = draw(5, 2, 8, batch)
+    rows = []
+    for weight in (0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
+        exact = JointBeamformer(weight, tolerance=1e-14, max_iterations=1000)(state)
+        best = metrics.utility(state, exact, weight).numpy()
+        for tolerance in (1e-5, 1e-8):
+            beamformer = JointBeamformer(weight, tolerance=tolerance)
+            f, info = beamformer(state, return_info=True)
+            share = metrics.utility(state, f, weight).numpy() / best
+            per_second = batch / seconds(lambda b=beamformer: np.asarray(b(state)), repetitions)
+            steps = info.iterations.numpy()
+            rows.append(
+                [f"{weight:g}", f"{tolerance:g}", f"{steps.mean():.1f}", f"{steps.max()}"]
+                + [f"{1 - share.mean():.0e}", f"{1 - share.min():.0e}", f"{per_second:,.0f}"]
+            )
+    header = ["β", "tolerance", "mean steps", "most steps", "mean loss", "worst loss"]
+    table([*header, "channels/s"], rows)
+
+
+def growth(batch, repetitions):
+    methods = ("conjugate", "rzf", "wmmse", "joint", "upper_bound dpc")
+    for axis, sizes in GROWTH.items():
+        print(f"Growth with {axis}, batch {batch}: channels per second\n")
+        rows = []
+        for size in sizes:
+            state = draw(*size, batch)
+            rates = [rate(m, state, repetitions) for m in methods]
+            rows.append([f"M={size[0]}, U={size[1]}, Nt={size[2]}"] + [f"{r:,.0f}" for r in rates])
+        table(["network", *methods], rows)
+
+
+def memory(batch):
+    """Peak memory of one call in a process of its own, and of a process that only imports."""
+    rows = []
+    for name in ("import only", "wmmse", "joint", "upper_bound dpc"):
+        command = [sys.executable, __file__, "--peak", name, "--batch", str(batch)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows.append([name, f"{float(out.split()[-1]):.2f}"])
+    print(f"Peak memory of a process, M=5, U=2, Nt=8, batch {batch:,}\n")
+    table(["call", "GiB"], rows)
+
+
+def peak(name, batch):
+    state = draw(5, 2, 8, batch)
+    if name != "import only":
+        np.asarray(METHODS[name](state))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one repetition")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        peak(arguments.peak, arguments.batch)
+        return
+    repetitions = 1 if arguments.quick else 5
+    speed(arguments.batch, repetitions)
+    accuracy(arguments.batch, repetitions)
+    growth(arguments.batch, repetitions)
+    memory(4096)
+
+
+if __name__ == "__main__":
+    main()

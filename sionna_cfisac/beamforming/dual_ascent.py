@@ -1,0 +1,149 @@
+r"""Ascent over the multipliers that fix the optimal beams, for channels of high SNR.
+
+Every stationary point has beams :math:`\mathbf{f}_u = b_u (\mathbf{\Omega} + \sum_i q_i
+\mathbf{h}_i \mathbf{h}_i^H)^{-1} \mathbf{h}_u`, scaled to each AP's power, so it is fixed by
+M + 2U + 1 positive numbers. At high SNR the beams must cancel interference between APs to many
+digits. A step on the beams spoils that unless it is short; a step on these numbers keeps it,
+because the inverse cancels anew. Their logarithms are searched with BFGS.
+"""
+
+import tensorflow as tf
+
+from sionna_cfisac.beamforming.problem import Point, Problem, inner, to_unit_power
+from sionna_cfisac.state import Tensor
+
+# power of a UE's channel from one AP over its noise, above which the beams themselves are a poor
+# place to start the search
+_HIGH_SNR = 50.0
+_MAX_ITERATIONS = 100
+_TOLERANCE = 1e-6
+_LONGEST_STEP = 2.0
+_ARMIJO = 1e-4
+_SHRINK = 0.4
+_MAX_BACKTRACKS = 12
+
+
+def refine_at_high_snr(problem: Problem, start: Tensor) -> Tensor:
+    """Better beams than ``start`` [B, M, R, U] where the SNR is high, and ``start`` elsewhere."""
+    strength = tf.reduce_max(tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=2), axis=(1, 2))
+    done = strength < _HIGH_SNR
+    x = _first_guess(problem)
+    point, gradient = _evaluate(problem, x)
+    batch, size = tf.shape(x)[0], tf.shape(x)[1]
+    hessian = tf.eye(size, batch_shape=[batch], dtype=tf.float64) * 0.5
+    infinite = tf.fill([batch], tf.constant(float("inf"), tf.float64))
+
+    def unfinished(step, x, point, gradient, hessian, gain, done):  # type: ignore[no-untyped-def]
+        return tf.logical_and(step < _MAX_ITERATIONS, tf.logical_not(tf.reduce_all(done)))
+
+    def body(step, x, point, gradient, hessian, gain, done):  # type: ignore[no-untyped-def]
+        d = tf.linalg.matvec(hessian, gradient)
+        longest = tf.reduce_max(tf.abs(d), axis=1, keepdims=True)
+        d *= _LONGEST_STEP / tf.maximum(longest, _LONGEST_STEP)
+        slope = tf.reduce_sum(d * gradient, axis=1)
+        limit = _TOLERANCE * tf.abs(point.value)
+        done = tf.logical_or(done, tf.logical_and(0.5 * slope <= limit, gain <= limit))
+        new_x, new, new_gradient = _search(problem, x, point, gradient, d, slope, done)
+        gain = new.value - point.value
+        # the first step only sets the scale of the matrix
+        hessian = _update(hessian, new_x - x, gradient - new_gradient, tf.equal(step, 0))
+        return step + 1, new_x, new, new_gradient, hessian, gain, done
+
+    loop = (tf.constant(0), x, point, gradient, hessian, infinite, done)
+    point = tf.while_loop(unfinished, body, loop)[2]
+    better = tf.logical_and(strength >= _HIGH_SNR, point.value > problem.evaluate(start).value)
+    return tf.where(better[:, None, None, None], point.f, start)
+
+
+def _first_guess(problem: Problem) -> Tensor:
+    """Logarithms of 1/(μ - κg‖a‖²) [M], q [U], b [U] and κ, in this order: [B, M + 2U + 1]."""
+    batch, num_aps, num_users = (tf.shape(problem.h)[i] for i in (0, 1, 3))
+    share = tf.cast(num_users, tf.float64) / tf.cast(num_aps, tf.float64)
+    pull = tf.reduce_sum(problem.gain * problem.norm_a(), axis=1)
+    price = tf.where(
+        (problem.weight > 0.0) & (pull > 0.0), problem.weight, tf.ones_like(pull)
+    ) / tf.where(pull > 0.0, pull, tf.ones_like(pull))
+    return tf.concat(
+        [
+            tf.zeros([batch, num_aps], tf.float64) - tf.math.log(share),
+            tf.zeros([batch, 2 * num_users], tf.float64),
+            tf.math.log(price)[:, None],
+        ],
+        axis=1,
+    )
+
+
+def _beams(problem: Problem, x: Tensor) -> Tensor:
+    """Beams [B, M, R, U] of the multipliers whose logarithms are ``x``."""
+    num_aps, num_users = tf.shape(problem.h)[1], tf.shape(problem.h)[3]
+    free, q, b, price = tf.split(tf.exp(x), [num_aps, num_users, num_users, 1], axis=1)
+    pull = tf.where(problem.weight > 0.0, price[:, 0], 0.0)[:, None] * problem.gain
+    phi = free / (1.0 + pull * problem.norm_a() * free)
+    xi = phi * pull * free
+    gram, towards = problem.cross()
+    dtype = gram.dtype
+    phi, xi = (tf.cast(v, dtype)[..., None, None] for v in (phi, xi))
+    k = tf.reduce_sum(phi * gram + xi * towards, axis=1)
+    root = tf.sqrt(q)
+    left = tf.cast(root, dtype)
+    eye = tf.eye(num_users, dtype=dtype)
+    matrix = eye + left[:, :, None] * k * left[:, None, :]
+    right = tf.linalg.diag(tf.cast(b / root, dtype))
+    mix = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
+    f = tf.matmul(problem.h, mix[:, None])
+    lit = problem.lit(f)
+    return to_unit_power(phi * f + xi * problem.a[..., None] * lit[:, :, None, :])
+
+
+def _evaluate(problem: Problem, x: Tensor) -> tuple[Point, Tensor]:
+    """The point that ``x`` stands for, and the gradient of the utility with respect to ``x``."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        f = _beams(problem, x)
+        point = problem.evaluate(tf.stop_gradient(f))
+        # the utility's own gradient is at hand: only the map to the beams is differentiated
+        linear = 2.0 * tf.reduce_sum(inner(point.gradient, f))
+    return point, tape.gradient(linear, x)
+
+
+def _search(problem, x, point, gradient, d, slope, done):  # type: ignore[no-untyped-def]
+    """Backtrack until the utility rises enough; else stay."""
+
+    def attempt(length):  # type: ignore[no-untyped-def]
+        new_x = x + length[:, None] * d
+        new, new_gradient = _evaluate(problem, new_x)
+        good = new.value >= point.value + _ARMIJO * length * slope
+        return new_x, new, new_gradient, tf.logical_not(good)
+
+    def unfinished(count, length, new_x, new, new_gradient, failed):  # type: ignore[no-untyped-def]
+        open_ = tf.reduce_any(tf.logical_and(failed, tf.logical_not(done)))
+        return tf.logical_and(count < _MAX_BACKTRACKS, open_)
+
+    def body(count, length, new_x, new, new_gradient, failed):  # type: ignore[no-untyped-def]
+        length = tf.where(failed, _SHRINK * length, length)
+        return (count + 1, length, *attempt(length))
+
+    length = tf.ones_like(slope)
+    loop = (tf.constant(0), length, *attempt(length))
+    _, _, new_x, new, new_gradient, failed = tf.while_loop(unfinished, body, loop)
+    stay = tf.logical_or(done, failed)
+    return tf.nest.map_structure(
+        lambda old, y: tf.where(tf.reshape(stay, [-1] + [1] * (y.shape.rank - 1)), old, y),
+        (x, point, gradient),
+        (new_x, new, new_gradient),
+    )
+
+
+def _update(hessian: Tensor, s: Tensor, y: Tensor, first: Tensor) -> Tensor:
+    """BFGS update of the inverse Hessian [B, n, n], skipped without positive curvature."""
+    curvature = tf.reduce_sum(s * y, axis=1)
+    good = curvature > 1e-14 * tf.norm(s, axis=1) * tf.norm(y, axis=1)
+    inverse = tf.where(good, 1.0 / tf.where(good, curvature, 1.0), 0.0)
+    scale = tf.math.divide_no_nan(curvature, tf.reduce_sum(y * y, axis=1))
+    eye = tf.eye(tf.shape(s)[1], dtype=s.dtype)
+    rescale = tf.logical_and(first, good)[:, None, None]
+    hessian = tf.where(rescale, scale[:, None, None] * eye, hessian)
+    v = eye - inverse[:, None, None] * s[:, :, None] * y[:, None, :]
+    rank_one = inverse[:, None, None] * s[:, :, None] * s[:, None, :]
+    updated = tf.matmul(tf.matmul(v, hessian), v, transpose_b=True) + rank_one
+    return tf.where(good[:, None, None], updated, hessian)
