@@ -90,7 +90,7 @@ def wmmse_sum_rate(channel, iterations=1000):
 
     The beams under per-AP limits come from cyclic updates of one AP at a time.
     """
-    num_aps, num_users, num_tx_ant = channel.h.shape
+    num_aps, _, num_tx_ant = channel.h.shape
     h = channel.h / np.sqrt(channel.noise_power)[None, :, None]
     f = h.transpose(0, 2, 1).copy()
     f *= np.sqrt(channel.ap_power / (abs(f) ** 2).sum((1, 2)))[:, None, None]

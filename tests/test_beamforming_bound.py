@@ -181,11 +181,11 @@ def test_bound_of_silence_is_zero():
 
 
 def test_wrong_input_is_named(paper):
-    with pytest.raises(ValueError, match="^method: expected one of"):
+    with pytest.raises(ValueError, match=r"^method: expected one of"):
         upper_bound(paper, sensing_weight=1.0, method="sdp")
-    with pytest.raises(ValueError, match="^sensing_weight: expected a finite number"):
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected a finite number"):
         upper_bound(paper, sensing_weight=-1.0)
     with pytest.raises(ValueError, match=r"^f: expected shape \[B, 5, S, 8\]"):
         upper_bound(paper, np.ones((100, 4, 2, 8), complex), sensing_weight=1.0)
-    with pytest.raises(ValueError, match="^state.a: the bound handles one target"):
+    with pytest.raises(ValueError, match=r"^state\.a: the bound handles one target"):
         upper_bound(CellFreeChannel(num_targets=2)(2), sensing_weight=1.0)

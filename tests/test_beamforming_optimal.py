@@ -13,12 +13,12 @@ from sionna_cfisac.beamforming import (
     JointBeamformer,
     RZFBeamformer,
     WMMSEBeamformer,
+    upper_bound,
 )
-from sionna_cfisac.beamforming.ascent import ascend
+from sionna_cfisac.beamforming.joint import _ascend, _best_start
 from sionna_cfisac.beamforming.problem import reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import double_state
-from sionna_cfisac.beamforming.starts import best_start
-from sionna_cfisac.channel import CellFreeChannel
+from sionna_cfisac.channel import CellFreeChannel, TopologyChannel
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 NOISES = (0.01, 0.1, 1.0)
@@ -48,17 +48,14 @@ def test_default_iterations_reach_the_converged_utility(num_aps, num_users, num_
     state = double_state(ChannelState(*(tf.concat(x, 0) for x in zip(*parts, strict=True))))
     weight = tf.constant(np.repeat([w for w, _ in conditions], 2))
     problem, basis = reduce_problem(state, weight)
-    start = best_start(problem)
     defaults = JointBeamformer()
-    run = tf.function(ascend)
-    short = run(
+    short = _ascend(
         problem,
-        start,
+        _best_start(problem),
         tf.constant(defaults.max_iterations),
         tf.constant(defaults.tolerance, tf.float64),
-        memory=6,
     )
-    long = run(problem, short.f, tf.constant(1000), tf.constant(1e-14, tf.float64), memory=10)
+    long = _ascend(problem, short.f, tf.constant(1000), tf.constant(1e-14, tf.float64))
     assert np.asarray(short.converged).all()
     history = np.asarray(short.history)
     assert np.diff(history, axis=0).min() >= -1e-9
@@ -107,7 +104,7 @@ FULL = [(2, 4, 4, 0.1, 5.0), (2, 8, 8, 0.1, 5.0), (2, 8, 4, 1.0, 0.0), (2, 3, 4,
 def test_crowded_networks_are_solved_as_well_as_by_many_generic_starts(
     num_aps, num_users, num_tx_ant, noise, weight
 ):
-    """With few antennas per UE there are several optima, and any search finds the best only often."""
+    """With few antennas per UE there are several optima; no search always finds the best."""
     state = _draw(num_aps, num_users, num_tx_ant, noise, 8, seed=12)
     f = np.asarray(JointBeamformer(weight)(state))
     channels = [ReferenceChannel(state, i) for i in range(8)]
@@ -194,7 +191,9 @@ def test_kkt_residual_vanishes_at_the_optimum_and_not_elsewhere(paper):
 
 
 def test_gradient_is_the_derivative_of_the_metrics(paper):
-    problem, basis = reduce_problem(double_state(paper), tf.fill([40], tf.constant(1.7, tf.float64)))
+    problem, basis = reduce_problem(
+        double_state(paper), tf.fill([40], tf.constant(1.7, tf.float64))
+    )
     rng = np.random.default_rng(0)
     x, d = (rng.standard_normal((2, *problem.h.shape)) for _ in range(2))
     x, d = x[0] + 1j * x[1], d[0] + 1j * d[1]
@@ -246,7 +245,9 @@ def test_starts_beat_every_classical_method_after_no_iteration(paper):
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_graph_and_xla_agree_with_eager(paper, jit_compile):
     beamformer = JointBeamformer(2.0)
-    compiled = tf.function(lambda s: metrics.utility(s, beamformer(s), 2.0), jit_compile=jit_compile)
+    compiled = tf.function(
+        lambda s: metrics.utility(s, beamformer(s), 2.0), jit_compile=jit_compile
+    )
     np.testing.assert_allclose(
         compiled(paper), metrics.utility(paper, beamformer(paper), 2.0), rtol=1e-9
     )
@@ -271,6 +272,24 @@ def test_extreme_noise_and_path_loss():
     )
     beamformer = JointBeamformer(2.0)
     np.testing.assert_allclose(beamformer(tiny), beamformer(state), atol=1e-7)
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_high_snr_topology_ends_close_to_the_bound(weight):
+    """Links of 40 to 80 dB, where beams must cancel interference to many digits."""
+    channel = TopologyChannel(
+        5, 2, 8, total_power=0.1, path_loss="umi", k_factor_db=9.0, shadowing_std_db=8.0,
+        line_of_sight="random", dtype="float64",
+    )  # fmt: skip
+    state = channel(40, seed=1)
+    f, info = JointBeamformer(weight)(state, return_info=True)
+    assert np.diff(info.utility.numpy(), axis=0).min() >= -1e-9
+    best = metrics.utility(state, f, weight).numpy()
+    bound = upper_bound(state, f, sensing_weight=weight, method="branch_and_bound").numpy()
+    assert (bound >= best * (1 - 1e-12)).all()
+    gap = bound / best - 1
+    assert np.median(gap) < 1e-4
+    assert (gap < 1e-2).mean() > 0.9
 
 
 def test_only_the_joint_objective_is_limited_to_one_target():
