@@ -96,10 +96,9 @@ def accuracy(batch, repetitions):
             share = metrics.utility(state, f, weight).numpy() / best
             per_second = batch / seconds(lambda b=beamformer: np.asarray(b(state)), repetitions)
             steps = info.iterations.numpy()
-            rows.append(
-                [f"{weight:g}", f"{tolerance:g}", f"{steps.mean():.1f}", f"{steps.max()}"]
-                + [f"{1 - share.mean():.0e}", f"{1 - share.min():.0e}", f"{per_second:,.0f}"]
-            )
+            row = [f"{weight:g}", f"{tolerance:g}", f"{steps.mean():.1f}", f"{steps.max()}"]
+            row += [f"{1 - share.mean():.0e}", f"{1 - share.min():.0e}", f"{per_second:,.0f}"]
+            rows.append(row)
     header = ["β", "tolerance", "mean steps", "most steps", "mean loss", "worst loss"]
     table([*header, "channels/s"], rows)
 
@@ -112,7 +111,8 @@ def growth(batch, repetitions):
         for size in sizes:
             state = draw(*size, batch)
             rates = [rate(m, state, repetitions) for m in methods]
-            rows.append([f"M={size[0]}, U={size[1]}, Nt={size[2]}"] + [f"{r:,.0f}" for r in rates])
+            name = "M={}, U={}, Nt={}".format(*size)
+            rows.append([name, *(f"{r:,.0f}" for r in rates)])
         table(["network", *methods], rows)
 
 

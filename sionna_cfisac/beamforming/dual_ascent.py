@@ -9,7 +9,13 @@ because the inverse cancels anew. Their logarithms are searched with BFGS.
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import Point, Problem, inner, to_unit_power
+from sionna_cfisac.beamforming.problem import (
+    Point,
+    Problem,
+    as_complex,
+    inner,
+    to_unit_power,
+)
 from sionna_cfisac.state import Tensor
 
 # power of a UE's channel from one AP over its noise, above which the beams themselves are a poor
@@ -81,14 +87,13 @@ def _beams(problem: Problem, x: Tensor) -> Tensor:
     phi = free / (1.0 + pull * problem.norm_a() * free)
     xi = phi * pull * free
     gram, towards = problem.cross()
-    dtype = gram.dtype
-    phi, xi = (tf.cast(v, dtype)[..., None, None] for v in (phi, xi))
+    phi, xi = (as_complex(v)[..., None, None] for v in (phi, xi))
     k = tf.reduce_sum(phi * gram + xi * towards, axis=1)
     root = tf.sqrt(q)
-    left = tf.cast(root, dtype)
-    eye = tf.eye(num_users, dtype=dtype)
+    left = as_complex(root)
+    eye = tf.eye(num_users, dtype=gram.dtype)
     matrix = eye + left[:, :, None] * k * left[:, None, :]
-    right = tf.linalg.diag(tf.cast(b / root, dtype))
+    right = tf.linalg.diag(as_complex(b / root))
     mix = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
     f = tf.matmul(problem.h, mix[:, None])
     lit = problem.lit(f)

@@ -107,7 +107,12 @@ def to_unit_power(f: Tensor, always: bool = True) -> Tensor:
     """Scale each AP's beams [B, M, R, U] to unit power, or only those that exceed it."""
     norm = tf.sqrt(inner(f, f))
     norm = tf.where(norm > 0, norm, tf.ones_like(norm)) if always else tf.maximum(norm, 1.0)
-    return f / tf.cast(norm, f.dtype)[..., None, None]
+    return f / as_complex(norm)[..., None, None]
+
+
+def as_complex(x: Tensor) -> Tensor:
+    """Real to complex; unlike a cast it has a gradient that TensorFlow does not warn about."""
+    return tf.complex(x, tf.zeros_like(x))
 
 
 def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor]:
