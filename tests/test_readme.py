@@ -1,0 +1,90 @@
+"""What the README shows runs as it stands."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from sionna_cfisac import cli, metrics
+from sionna_cfisac.channel import CellFreeChannel
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def _cfisac(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["cfisac", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    return exit_.value.code
+
+
+def test_drop_in_example_gives_the_rate_and_a_plausible_error_rate(capsys):
+    namespace: dict = {}
+    exec(_blocks("python")[0], namespace)
+    printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    state, f = namespace["state"], namespace["f"]
+    assert float(printed["rate"]) == pytest.approx(float(np.mean(metrics.sum_rate(state, f))))
+    # 64-QAM with Gray labels at each user's SINR, Gaussian interference: closed form
+    sinr = metrics.sinr(state, f).numpy()
+    levels = np.array([-7, -5, -3, -1, 1, 3, 5, 7]) / np.sqrt(42)
+    labels = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0]])
+    labels = np.vstack([labels, labels[::-1] ^ [1, 0, 0]])
+    edges = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+    sigma = 1 / np.sqrt(2 * sinr)[..., None, None]
+    reach = np.diff(norm.cdf((edges - levels[:, None]) / sigma), axis=-1)
+    errors = (labels[:, None] != labels[None]).mean(-1)
+    expected = (reach * errors).sum(-1).mean(-1).mean()
+    # bits of a symbol err together: count symbols, three bits to an axis
+    deviation = np.sqrt(expected / (256 * 2 * 2000))
+    assert float(printed["BER"]) == pytest.approx(expected, abs=4 * deviation + 0.1 * expected)
+
+
+def test_own_beamformer_runs_in_a_scenario(tmp_path, monkeypatch):
+    package = tmp_path / "site"
+    info = package / "my_package-1.0.dist-info"
+    info.mkdir(parents=True)
+    (package / "my_package.py").write_text(_blocks("python")[1], encoding="utf-8")
+    section, entry = _blocks("toml")[0].strip().splitlines()
+    group = re.search(r'"(.*)"', section).group(1)
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(str(package))
+    file = tmp_path / "scenario.yaml"
+    text = _blocks("yaml")[0].replace("  - rzf\n", "  - matched_filter_with_sensing\n", 1)
+    file.write_text(re.sub("samples: 500", "samples: 4", text), encoding="utf-8")
+    assert _cfisac(monkeypatch, "run", file, "--output", tmp_path / "out") == 0
+    assert "matched_filter_with_sensing" in (tmp_path / "out" / "results.csv").read_text()
+    namespace: dict = {}
+    exec(_blocks("python")[1], namespace)
+    state = CellFreeChannel()(3, seed=1)
+    f = namespace["MatchedFilterWithSensing"]()(state)
+    np.testing.assert_allclose(metrics.ap_power(f), state.ap_power, rtol=1e-5)
+    sys.modules.pop("my_package", None)
+
+
+def test_scenario_example_is_valid(tmp_path, monkeypatch):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(_blocks("yaml")[0], encoding="utf-8")
+    assert _cfisac(monkeypatch, "check", file) == 0
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    _, command = (block.strip() for block in _blocks("sh"))
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_files_that_the_readme_names_exist():
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    names = re.findall(r"`((?:scenarios|benchmarks)/[\w.]+)`", README)
+    assert links
+    assert names
+    for name in links + names:
+        assert (ROOT / name).exists(), name
