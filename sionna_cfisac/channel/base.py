@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.channel.draws import Seed
+from sionna_cfisac.radio import UNIT_SCALE_NOISE
 from sionna_cfisac.state import ChannelState, Tensor
 
 Powers = float | Sequence[float]
@@ -68,8 +69,8 @@ class ChannelLayer(keras.layers.Layer):
         *,
         total_power: float = 1.0,
         ap_power: Powers | None = None,
-        noise_power: Powers = 0.1,
-        sensing_noise_power: Powers = 0.1,
+        noise_power: Powers = UNIT_SCALE_NOISE,
+        sensing_noise_power: Powers = UNIT_SCALE_NOISE,
         seed: int | None = None,
         dtype: str | None = None,
         name: str | None = None,

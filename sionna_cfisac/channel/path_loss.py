@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
 from keras import ops
 
 from sionna_cfisac.state import Tensor
@@ -29,14 +28,12 @@ class _Urban(NamedTuple):
     nlos_frequency_slope: float
     nlos_height_slope: float
     los_decay: float
-    ue_heights: tuple[float, float]
 
 
 _URBAN = {
-    "umi": _Urban(32.4, 21.0, 9.5, 22.4, 35.3, 21.3, 0.3, 36.0, (1.5, 22.5)),
-    "uma": _Urban(28.0, 22.0, 9.0, 13.54, 39.08, 20.0, 0.6, 63.0, (1.5, 13.0)),
+    "umi": _Urban(32.4, 21.0, 9.5, 22.4, 35.3, 21.3, 0.3, 36.0),
+    "uma": _Urban(28.0, 22.0, 9.0, 13.54, 39.08, 20.0, 0.6, 63.0),
 }
-URBAN_MODELS = tuple(_URBAN)
 
 
 def free_space(distance: Tensor, carrier_frequency: float) -> Tensor:
@@ -140,38 +137,6 @@ def urban(
     nlos = c.nlos_offset + c.nlos_slope * log_d + c.nlos_frequency_slope * log_f
     nlos = nlos - c.nlos_height_slope * (ue_height - 1.5)
     return los, ops.maximum(los, nlos)
-
-
-def check_urban(
-    model: str,
-    carrier_frequency: float,
-    ap_heights: float | np.ndarray,
-    ue_heights: float | np.ndarray,
-) -> None:
-    """Refuse what :func:`urban` is not made for.
-
-    Raises
-    ------
-    ValueError
-        Unless the carrier frequency is 0.5 to 100 GHz, the AP heights are above 1 m, and the UE
-        heights 1.5 to 22.5 m in UMi or 1.5 to 13 m in UMa
-    """
-    if not 0.5e9 <= carrier_frequency <= 100e9:
-        raise ValueError(
-            f"carrier_frequency: expected 0.5e9 to 100e9 Hz for {model!r}, "
-            f"got {carrier_frequency!r}"
-        )
-    low, high = _URBAN[model].ue_heights
-    if np.min(ue_heights) < low or np.max(ue_heights) > high:
-        raise ValueError(
-            f"UE heights (ue_height, ue_positions): expected {low} to {high} m for {model!r}, "
-            f"got {np.min(ue_heights)} to {np.max(ue_heights)}"
-        )
-    if np.min(ap_heights) <= 1.0:
-        raise ValueError(
-            f"AP heights (ap_height, ap_positions): expected above 1 m for {model!r}, "
-            f"got {np.min(ap_heights)}"
-        )
 
 
 def los_probability(model: str, distance_2d: Tensor) -> Tensor:

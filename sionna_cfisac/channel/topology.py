@@ -1,28 +1,26 @@
 """Rician fading with path loss and shadowing between points of a map."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from sionna_cfisac.arrays import steering_vector, to_complex
+from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws, geometry
 from sionna_cfisac.channel import path_loss as gains
-from sionna_cfisac.channel.arguments import number, numbers, one_of
+from sionna_cfisac.channel.arguments import number, one_of
 from sionna_cfisac.channel.base import ChannelLayer, Powers
 from sionna_cfisac.channel.geometry import Positions
-from sionna_cfisac.channel.path_loss import URBAN_MODELS, check_urban
+from sionna_cfisac.channel.layout import Layout
+from sionna_cfisac.channel.rician import k_factors, rician, scale
+from sionna_cfisac.radio import THERMAL_NOISE, URBAN_UE_HEIGHTS, urban_conflicts
 from sionna_cfisac.state import ChannelState, Tensor
 
 PATH_LOSS_MODELS = ("log_distance", "umi", "uma", "free_space")
 SENSING_GAINS = ("radar", "exponential", "unit")
 
-THERMAL_NOISE = 6.3e-13
-"""Noise power in W of a receiver with 20 MHz bandwidth and a noise figure of 9 dB (-92 dBm)."""
-
+_URBAN_ARGUMENTS = {"ap": "ap_height, ap_positions", "ue": "ue_height, ue_positions"}
 _DRAWS = ("aps", "ues", "targets", "line_of_sight", "shadowing", "phase", "scattering", "sensing")
 
 
@@ -158,20 +156,12 @@ class TopologyChannel(ChannelLayer):
                 f"line_of_sight: expected True, False or 'random', got {line_of_sight!r}"
             )
         self.line_of_sight = line_of_sight
-        extent = numbers(area, (2,), "area", low=0.0)
-        self.area = (float(extent[0]), float(extent[1]))
-        self.ap_height = number(ap_height, "ap_height")
-        self.ue_height = number(ue_height, "ue_height")
-        self.target_height = number(target_height, "target_height")
-        self._aps = geometry.fixed_positions(ap_positions, num_aps, ap_height, "ap_positions")
-        self._ues = geometry.fixed_positions(ue_positions, num_users, ue_height, "ue_positions")
-        self._targets = geometry.fixed_positions(
-            target_positions, num_targets, target_height, "target_positions"
-        )
-        self._orientations = (
-            None
-            if ap_orientations is None
-            else numbers(ap_orientations, (num_aps,), "ap_orientations")
+        self._layout = Layout(
+            (self.num_aps, self.num_users, self.num_targets),
+            area,
+            (ap_positions, ue_positions, target_positions),
+            (ap_height, ue_height, target_height),
+            ap_orientations,
         )
         self.carrier_frequency = number(carrier_frequency, "carrier_frequency", low=0.0)
         self.path_loss_exponent = number(path_loss_exponent, "path_loss_exponent", low=0.0)
@@ -180,20 +170,21 @@ class TopologyChannel(ChannelLayer):
         )
         self.shadowing_std_db = number(shadowing_std_db, "shadowing_std_db", low=0.0, closed=True)
         self.rcs = number(rcs, "rcs", low=0.0)
-        self._k_factor = _k_factor(k_factor_db, num_aps, num_users)
-        if path_loss in URBAN_MODELS:
-            check_urban(
+        self._k_factor = k_factors(k_factor_db, num_aps, num_users)
+        if path_loss in URBAN_UE_HEIGHTS:
+            for where, what in urban_conflicts(
                 path_loss,
                 self.carrier_frequency,
-                self.ap_height if self._aps is None else self._aps[:, 2],
-                self.ue_height if self._ues is None else self._ues[:, 2],
-            )
+                self._layout.heights_of("aps"),
+                self._layout.heights_of("ues"),
+            ):
+                raise ValueError(f"{_URBAN_ARGUMENTS.get(where, where)}: {what}")
 
     def draw(self, batch_size: int | Tensor, seeds: Iterator[draws.Seed]) -> ChannelState:
         """Draw the state, see the class."""
         seed = _assign(seeds)
-        where = self._place(batch_size, seed)
-        boresight = self._boresight(where.aps)
+        where = self._layout.place(batch_size, seed, self.compute_dtype)
+        boresight = self._layout.boresight(where.aps, self.compute_dtype)
         to_ues = geometry.displacement(where.aps, where.ues)
         to_targets = geometry.displacement(where.aps, where.targets)
         theta = geometry.broadside_angle(to_targets, boresight)
@@ -219,41 +210,21 @@ class TopologyChannel(ChannelLayer):
         Positions
             APs [B, M, 3], UEs [B, U, 3] and targets [B, T, 3]
         """
-        return self._place(batch_size, _assign(self._seeds(seed)))
+        seeds = _assign(self._seeds(seed))
+        return self._layout.place(batch_size, seeds, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for Keras' serialisation."""
         names = (
-            "ap_height ue_height target_height carrier_frequency path_loss path_loss_exponent "
-            "reference_loss_db line_of_sight shadowing_std_db sensing_gain rcs"
+            "carrier_frequency path_loss path_loss_exponent reference_loss_db line_of_sight "
+            "shadowing_std_db sensing_gain rcs"
         )
         return {
             **super().get_config(),
+            **self._layout.config(),
             **{name: getattr(self, name) for name in names.split()},
-            "area": list(self.area),
-            "ap_positions": _as_list(self._aps),
-            "ue_positions": _as_list(self._ues),
-            "target_positions": _as_list(self._targets),
-            "ap_orientations": _as_list(self._orientations),
-            "k_factor_db": _as_list(self._k_factor),
+            "k_factor_db": None if self._k_factor is None else self._k_factor.tolist(),
         }
-
-    def _place(self, batch_size: int | Tensor, seed: dict[str, draws.Seed]) -> Positions:
-        area, dtype = self.area, self.compute_dtype
-        m, u, t = self.num_aps, self.num_users, self.num_targets
-        return Positions(
-            geometry.place(self._aps, batch_size, m, area, self.ap_height, seed["aps"], dtype),
-            geometry.place(self._ues, batch_size, u, area, self.ue_height, seed["ues"], dtype),
-            geometry.place(
-                self._targets, batch_size, t, area, self.target_height, seed["targets"], dtype
-            ),
-        )
-
-    def _boresight(self, aps: Tensor) -> Tensor:
-        if self._orientations is None:
-            return geometry.azimuth_towards(aps, (self.area[0] / 2, self.area[1] / 2))
-        fixed = ops.convert_to_tensor(self._orientations.astype(self.compute_dtype))
-        return ops.broadcast_to(fixed, ops.shape(aps)[:2])
 
     def _fading(
         self,
@@ -264,21 +235,18 @@ class TopologyChannel(ChannelLayer):
         seed: dict[str, draws.Seed],
     ) -> Tensor:
         """Channels h [B, M, U, Nt]."""
-        dtype, n = self.compute_dtype, self.num_tx_ant
+        dtype = self.compute_dtype
         links = (batch_size, self.num_aps, self.num_users)
         loss, sight = self._path_loss(links, where, to_ues, seed)
         if self.shadowing_std_db > 0:
             loss = loss + self.shadowing_std_db * draws.normal(links, seed["shadowing"], dtype)
         amplitude = ops.power(ops.cast(10.0, dtype), -loss / 20.0)
-        scattered = draws.complex_normal((*links, n), seed["scattering"], dtype)
-        if self._k_factor is None:
-            return _scale(scattered, amplitude)
-        k = ops.convert_to_tensor((10.0 ** (self._k_factor / 10.0)).astype(dtype)) * sight
-        phase = draws.uniform(links, 0.0, 2.0 * math.pi, seed["phase"], dtype)
-        direct = steering_vector(geometry.broadside_angle(to_ues, boresight), n)
-        direct = direct * to_complex(ops.cos(phase), ops.sin(phase))[..., None]
-        h = _scale(direct, ops.sqrt(k / (k + 1.0))) + _scale(scattered, ops.sqrt(1.0 / (k + 1.0)))
-        return _scale(h, amplitude)
+        h = draws.complex_normal((*links, self.num_tx_ant), seed["scattering"], dtype)
+        if self._k_factor is not None:
+            k = ops.convert_to_tensor((10.0 ** (self._k_factor / 10.0)).astype(dtype)) * sight
+            theta = geometry.broadside_angle(to_ues, boresight)
+            h = rician(h, theta, k, seed["phase"], dtype)
+        return scale(h, amplitude)
 
     def _path_loss(
         self,
@@ -326,20 +294,3 @@ class TopologyChannel(ChannelLayer):
 def _assign(seeds: Iterator[draws.Seed]) -> dict[str, draws.Seed]:
     # each draw has its place, so that an option which needs one more does not shift the others
     return {name: next(seeds) for name in _DRAWS}
-
-
-def _scale(x: Tensor, factor: Tensor) -> Tensor:
-    """Complex x [..., N] times a real factor [...]."""
-    factor = ops.expand_dims(factor, -1)
-    return to_complex(ops.real(x) * factor, ops.imag(x) * factor)
-
-
-def _k_factor(value: Any, num_aps: int, num_users: int) -> np.ndarray | None:
-    if value is None:
-        return None
-    shape = () if np.ndim(value) == 0 else (num_aps, num_users)
-    return np.broadcast_to(numbers(value, shape, "k_factor_db"), (num_aps, num_users))
-
-
-def _as_list(array: np.ndarray | None) -> list | None:
-    return None if array is None else array.tolist()
