@@ -54,13 +54,18 @@ class OptimizerSpec(BeamformerBase):
         None, description="Limit of the iterations; default: the method's own"
     )
     tolerance: Positive | None = Field(
-        None, description="Relative change of the utility to stop at; default: the method's own"
+        None,
+        le=1,
+        description="Share of the utility below which the gains of a step end the iteration; "
+        "default: the method's own",
     )
     num_starts: Count | None = Field(
-        None, description="Number of starting points, of which the best result is kept; default 1"
+        None,
+        description="Number of starting points, of which the best result is kept; "
+        "default: chosen by the method from the sizes of the network",
     )
     seed: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Seed of the starting points after the first; default 0"
+        None, description="Seed of the starting points after the first; default: the method's own"
     )
 
 

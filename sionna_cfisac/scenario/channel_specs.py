@@ -1,9 +1,11 @@
 """The ``channel`` section of a scenario file."""
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from sionna_cfisac.radio import THERMAL_NOISE, UNIT_SCALE_NOISE
 from sionna_cfisac.scenario.base_specs import NonNegative, Positive, TypedSpec, type_of
 
 Position = Annotated[list[float], Field(min_length=2, max_length=3)]
@@ -17,6 +19,9 @@ def _number_or_table(value: Any) -> str:
 class RayleighSpec(TypedSpec):
     """Independent Rayleigh fading without path loss, targets in random directions: the paper's."""
 
+    default_gain: ClassVar[str] = "exponential"
+    default_noise: ClassVar[float] = UNIT_SCALE_NOISE
+
     type: Literal["rayleigh"]
     angle_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None,
@@ -28,7 +33,7 @@ class RayleighSpec(TypedSpec):
     def _ordered(self) -> "RayleighSpec":
         if self.angle_range is not None:
             low, high = self.angle_range
-            if not -3.1416 < low <= high < 3.1416:
+            if not -math.pi <= low <= high <= math.pi:
                 raise ValueError(
                     f"angle_range: expected -pi <= low <= high <= pi, got {self.angle_range}"
                 )
@@ -37,6 +42,9 @@ class RayleighSpec(TypedSpec):
 
 class TopologySpec(TypedSpec):
     """Path loss, shadowing and Rician or Rayleigh fading between positions on a map."""
+
+    default_gain: ClassVar[str] = "radar"
+    default_noise: ClassVar[float] = THERMAL_NOISE
 
     type: Literal["topology"]
     area: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = Field(
@@ -78,6 +86,11 @@ class TopologySpec(TypedSpec):
     )
     reference_loss_db: float | None = Field(
         None, description="Loss at 1 m of the log-distance model in dB; default: free space"
+    )
+    line_of_sight: Literal[True, False, "random"] | None = Field(
+        None,
+        description="Whether umi and uma links have a line of sight: true, false, or random with "
+        "3GPP's probability; default random",
     )
     shadowing_std_db: NonNegative | None = Field(
         None, description="Standard deviation of log-normal shadowing in dB; default 0"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sionna_cfisac.radio import URBAN_UE_HEIGHTS, urban_conflicts
 from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, JointSpec, PluginSpec, label_of
 from sionna_cfisac.scenario.channel_specs import RayleighSpec, TopologySpec
 from sionna_cfisac.scenario.document import Path
@@ -34,6 +35,7 @@ def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
     """Everything in a valid scenario that does not fit together."""
     yield from _powers(scenario)
     yield from _lengths(scenario)
+    yield from _urban(scenario)
     yield from _sensing(scenario)
     yield from _methods(scenario)
     yield from _measures(scenario)
@@ -77,6 +79,24 @@ def _lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
                 f"expected {expected} entries (network.{size}), got {len(value)}",
                 (("network", size),),
             )
+
+
+def _urban(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    channel = scenario.channel
+    if not isinstance(channel, TopologySpec) or channel.path_loss not in URBAN_UE_HEIGHTS:
+        return
+    heights, keys = {}, {"carrier_frequency": "carrier_frequency"}
+    for kind in ("ap", "ue"):
+        positions = getattr(channel, f"{kind}_positions") or []
+        given = getattr(channel, f"{kind}_height")
+        # a height counts only where a position comes without one; defaults are good
+        flat = given is not None and (not positions or any(len(p) == 2 for p in positions))
+        heights[kind] = [p[2] for p in positions if len(p) == 3] + [given] * flat
+        keys[kind] = f"{kind}_height" if flat else f"{kind}_positions"
+    for where, message in urban_conflicts(
+        channel.path_loss, channel.carrier_frequency, heights["ap"], heights["ue"]
+    ):
+        yield Conflict(("channel", keys[where]), message, (("channel", "path_loss"),))
 
 
 def _sensing(scenario: ScenarioSpec) -> Iterator[Conflict]:

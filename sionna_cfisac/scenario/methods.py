@@ -12,7 +12,12 @@ from sionna_cfisac.scenario.beamformer_specs import (
     PluginSpec,
 )
 from sionna_cfisac.scenario.plugins import make_plugin
-from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
+from sionna_cfisac.scenario.schema import (
+    ScenarioSpec,
+    noise_power,
+    sensing_gain,
+    sensing_noise_power,
+)
 from sionna_cfisac.state import ChannelState, Tensor
 
 Beamformer = Callable[[ChannelState], Tensor]
@@ -47,8 +52,8 @@ def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
         network.num_targets,
         total_power=network.total_power,
         ap_power=network.ap_power,
-        noise_power=scenario.noise_power,
-        sensing_noise_power=scenario.sensing.noise_power,
+        noise_power=noise_power(scenario),
+        sensing_noise_power=sensing_noise_power(scenario),
         sensing_gain=sensing_gain(scenario),
         dtype="float64" if scenario.precision == "double" else "float32",
         **options,

@@ -124,7 +124,8 @@ def _union(path: Path, value: Any) -> tuple[Path, str]:
 
 def _literal(path: Path, value: Any) -> str:
     allowed = _allowed(path)
-    texts = [str(option) for option in allowed]
+    # YAML writes truth values in small letters
+    texts = [str(o).lower() if isinstance(o, bool) else str(o) for o in allowed]
     hint = closest(value, texts)
     listed = ", ".join(texts)
     message = f"expected {'one of ' if len(texts) > 1 else ''}{listed}, got {show(value)}"

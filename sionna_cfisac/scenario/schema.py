@@ -58,8 +58,10 @@ class SensingSpec(Spec):
     rcs: Positive | None = Field(
         None, description="Mean radar cross-section in m^2, with gain: radar; default 1"
     )
-    noise_power: PositivePowers = Field(
-        0.1, description="Noise power of the radar receivers: one number or M numbers"
+    noise_power: PositivePowers | None = Field(
+        None,
+        description="Noise power of the radar receivers: one number or M numbers; default as "
+        "for the UEs",
     )
 
 
@@ -98,8 +100,10 @@ class ScenarioSpec(Spec):
     channel: ChannelSpec = Field(
         default_factory=lambda: RayleighSpec.model_validate("rayleigh"), description="Channel model"
     )
-    noise_power: PositivePowers = Field(
-        0.1, description="Noise power of the UEs: one number or U numbers"
+    noise_power: PositivePowers | None = Field(
+        None,
+        description="Noise power of the UEs: one number or U numbers; default 0.1 on rayleigh, "
+        "thermal noise of 20 MHz (6.3e-13 W) on topology",
     )
     sensing: SensingSpec = Field(
         default_factory=lambda: SensingSpec.model_validate({}), description="Radar side"
@@ -147,11 +151,24 @@ def resolved(scenario: ScenarioSpec) -> dict[str, Any]:
     if scenario.network.ap_power is not None:
         # the two exclude each other
         del values["network"]["total_power"]
+    values["noise_power"] = noise_power(scenario)
+    values["sensing"]["noise_power"] = sensing_noise_power(scenario)
     values["sensing"]["gain"] = sensing_gain(scenario)
     return values
 
 
 def sensing_gain(scenario: ScenarioSpec) -> str:
     """The sensing gain, or the default of the scenario's channel."""
-    default = "radar" if scenario.channel.type == "topology" else "exponential"
-    return scenario.sensing.gain or default
+    return scenario.sensing.gain or scenario.channel.default_gain
+
+
+def noise_power(scenario: ScenarioSpec) -> float | list[float]:
+    """Noise power of the UEs, or the default of the scenario's channel."""
+    given = scenario.noise_power
+    return scenario.channel.default_noise if given is None else given
+
+
+def sensing_noise_power(scenario: ScenarioSpec) -> float | list[float]:
+    """Noise power of the radar receivers, or the default of the scenario's channel."""
+    given = scenario.sensing.noise_power
+    return scenario.channel.default_noise if given is None else given

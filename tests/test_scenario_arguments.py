@@ -1,0 +1,147 @@
+"""Every argument of a channel or beamformer can be given in a scenario file, and arrives."""
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sionna_cfisac import beamforming, channel
+from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS
+from sionna_cfisac.scenario.channel_specs import CHANNELS
+from sionna_cfisac.scenario.errors import ScenarioError
+from sionna_cfisac.scenario.load import study_of
+from sionna_cfisac.scenario.methods import make_beamformer, make_channel
+
+# set by other sections of the file, or by the runner
+ELSEWHERE = {
+    "num_aps", "num_users", "num_tx_ant", "num_targets", "total_power", "ap_power", "noise_power",
+    "sensing_noise_power", "sensing_gain", "rcs", "seed", "dtype", "name",
+}  # fmt: skip
+CHANNEL_CLASSES = {"rayleigh": channel.CellFreeChannel, "topology": channel.TopologyChannel}
+METHOD_CLASSES = {
+    "conjugate": "ConjugateBeamformer",
+    "sensing_conjugate": "SensingConjugateBeamformer",
+    "rzf": "RZFBeamformer",
+    "nullspace_sensing": "NullspaceSensingBeamformer",
+    "wmmse": "WMMSEBeamformer",
+    "joint": "JointBeamformer",
+}
+TOPOLOGY = {
+    "area": [300.0, 200.0],
+    "ap_positions": [[0.0, 0.0, 9.0], [200.0, 0.0, 8.0]],
+    "ue_positions": [[50.0, 60.0, 1.6]],
+    "target_positions": [[30.0, 10.0, 2.0]],
+    "ap_height": 12.0,
+    "ue_height": 1.7,
+    "target_height": 4.0,
+    "ap_orientations": [0.1, 0.2],
+    "carrier_frequency": 6e9,
+    "path_loss": "umi",
+    "path_loss_exponent": 2.5,
+    "reference_loss_db": 40.0,
+    "line_of_sight": False,
+    "shadowing_std_db": 3.0,
+    "k_factor_db": [[5.0], [6.0]],
+}
+
+
+def build(**changes: Any) -> Any:
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], **changes}
+    return make_channel(study_of(tree, "test").scenario)
+
+
+def arguments(target: Any) -> set[str]:
+    names = set(inspect.signature(target).parameters)
+    if "kwargs" in names:
+        names |= set(inspect.signature(channel.ChannelLayer).parameters)
+    return names - {"kwargs"}
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_every_argument_of_a_channel_has_a_key(kind: str) -> None:
+    keys = set(CHANNELS[kind].model_fields) - {"type"}
+    assert keys == arguments(CHANNEL_CLASSES[kind]) - ELSEWHERE
+
+
+@pytest.mark.parametrize("kind", BEAMFORMERS)
+def test_every_argument_of_a_beamformer_has_a_key(kind: str) -> None:
+    keys = set(BEAMFORMERS[kind].model_fields) - {"type", "label"}
+    assert keys == arguments(getattr(beamforming, METHOD_CLASSES[kind]))
+
+
+def test_the_topology_s_keys_arrive() -> None:
+    assert set(TOPOLOGY) == arguments(channel.TopologyChannel) - ELSEWHERE
+    layer = build(
+        network={"num_aps": 2, "num_users": 1, "num_tx_ant": 4, "ap_power": [0.1, 0.2]},
+        channel={"type": "topology", **TOPOLOGY},
+        noise_power=1e-12,
+        sensing={"gain": "radar", "rcs": 7.0, "noise_power": [2e-12, 3e-12]},
+    )
+    expected = {
+        **TOPOLOGY,
+        "sensing_gain": "radar",
+        "rcs": 7.0,
+        "ap_power": [0.1, 0.2],
+        "noise_power": [1e-12],
+        "sensing_noise_power": [2e-12, 3e-12],
+    }
+    config = layer.get_config()
+    assert {name: config[name] for name in expected} == expected
+
+
+def test_the_rayleigh_channel_s_keys_arrive() -> None:
+    layer = build(
+        channel={"type": "rayleigh", "angle_range": [-np.pi, np.pi]}, sensing={"gain": "unit"}
+    )
+    assert layer.angle_range == (-np.pi, np.pi)
+    assert layer.sensing_gain == "unit"
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_what_a_scenario_leaves_out_is_the_channel_s_own_default(kind: str) -> None:
+    config = build(channel=kind).get_config()
+    own = CHANNEL_CLASSES[kind]().get_config()
+    for name in set(own) - {"name", "dtype"}:
+        assert config[name] == own[name], name
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_run_json_has_the_noise_written_out(kind: str) -> None:
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "channel": kind}
+    resolved = study_of(tree, "test").resolved
+    noise = CHANNELS[kind].default_noise
+    assert resolved["noise_power"] == resolved["sensing"]["noise_power"] == noise
+
+
+def test_options_left_out_are_the_method_s_own() -> None:
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["wmmse", "joint"]}
+    for spec in study_of(tree, "test").scenario.beamformers:
+        made: Any = make_beamformer(spec, 2.0)
+        own: Any = type(made)()
+        for name in ("max_iterations", "tolerance", "num_starts", "seed"):
+            assert getattr(made, name) == getattr(own, name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"carrier_frequency": 1e8}, "channel.carrier_frequency: expected 0.5e9 to 100e9 Hz"),
+        ({"ue_height": 1.0}, "channel.ue_height: expected UE heights of 1.5 to 22.5 m"),
+        ({"ue_positions": [[0, 0, 30.0]] * 2}, "channel.ue_positions: expected UE heights"),
+        ({"ap_height": 0.5}, "channel.ap_height: expected AP heights above 1 m"),
+        (
+            {"line_of_sight": "maybe"},
+            "channel.line_of_sight: expected one of true, false, random, got",
+        ),
+    ],
+)
+def test_what_the_urban_model_refuses_is_wrong_input(
+    changes: dict[str, Any], expected: str
+) -> None:
+    section = {"type": "topology", "path_loss": "umi", **changes}
+    with pytest.raises(ScenarioError) as caught:
+        study_of(
+            {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "channel": section}, "file"
+        )
+    assert [str(p)[: len(expected) + 6] for p in caught.value.problems] == [f"file: {expected}"]
