@@ -109,6 +109,26 @@ def test_curves_have_means_bands_and_the_bound(table):
     assert figure.axes[0].get_ylabel() == "Utility (bit/s/Hz)"
 
 
+@pytest.mark.parametrize(
+    ("powers", "scale"),
+    [([0.01, 0.1, 1.0, 10.0], "log"), ([0.0, 1.0, 2.0, 10.0], "linear"), ([1, 5, 9, 13], "linear")],
+)
+def test_geometric_sweeps_have_a_logarithmic_axis(powers, scale):
+    key = "network.total_power"
+    table = pd.DataFrame([row("rzf", "sum_rate", 1.0 + p, **{key: p}) for p in powers])
+    axes = plotting.plot_curves(table, key, "sum_rate", {key: "W"}).axes[0]
+    assert axes.get_xscale() == scale
+    assert axes.get_xlabel() == "Total power $P$ (W)"
+
+
+def test_coinciding_lines_show_through(table):
+    drawn = lines(plotting.plot_curves(table, WEIGHT, "utility"))
+    joint, bound = drawn["Joint optimum"], drawn["Upper bound"]
+    assert joint.get_markerfacecolor() == "none"
+    assert (joint.get_linestyle(), bound.get_linestyle()) == ("-", "--")
+    assert bound.get_zorder() > joint.get_zorder()
+
+
 def test_cdf_is_the_empirical_distribution():
     samples = np.array([3.0, 1.0, 2.0, 2.0])
     figure = plotting.plot_cdf({"wmmse": samples, "my_$own": samples + 1}, "Sum rate (bit/s/Hz)")
@@ -158,7 +178,17 @@ def test_beampattern_peaks_where_the_beam_points():
 def test_beampattern_has_a_panel_for_each_ap(num_aps):
     beams = {"rzf": np.ones((num_aps, 2, 4), complex)}
     figure = plotting.plot_beampattern(beams, np.zeros((num_aps, 1)))
-    assert len(figure.axes) == num_aps
+    assert [ax.get_title() for ax in figure.axes if ax.axison] == [
+        f"AP {m + 1}" for m in range(num_aps)
+    ]
+
+
+def test_beampattern_puts_the_legend_into_a_free_panel():
+    beams = {name: np.ones((5, 2, 4), complex) for name in ("rzf", "joint", "wmmse")}
+    figure = plotting.plot_beampattern(beams, np.zeros((5, 1)))
+    inside = figure.legends[0].get_window_extent()
+    assert figure.axes[5].get_window_extent().contains(inside.x0, inside.y0)
+    assert figure.axes[5].get_window_extent().contains(inside.x1, inside.y1)
 
 
 def figures(table):
@@ -175,7 +205,7 @@ def test_size_fonts_and_a_legend_beside_the_data(table):
         assert figure.get_figwidth() == 3.5
         legend = figure.legends[0].get_window_extent()
         texts = [*figure.legends[0].get_texts()]
-        for ax in figure.axes:
+        for ax in filter(lambda ax: ax.axison, figure.axes):
             assert not legend.overlaps(ax.get_window_extent())
             texts += [ax.xaxis.label, ax.yaxis.label, ax.title, *ax.get_xticklabels()]
         assert {text.get_fontsize() for text in texts} == {8.0}
@@ -201,6 +231,20 @@ def test_styles_are_distinct_and_stable():
     assert style.styles(reversed(names)) == looks
     many = style.styles([f"method {i}" for i in range(40)])
     assert len(set(many.values())) == 40
+
+
+def test_no_two_methods_of_the_quickstart_share_colour_or_marker():
+    names = ["conjugate", "conjugate_equal", "sensing_conjugate", "rzf", "rzf_per_user"]
+    names += ["nullspace_sensing", "wmmse", "joint", "hetero_gnn", "upper_bound"]
+    looks = style.styles(names).values()
+    assert len({look.color for look in looks}) == len(names)
+    assert len({look.marker for look in looks}) == len(names)
+
+
+def test_a_variant_is_named_after_its_method():
+    assert style.method_label("rzf_per_user") == "RZF (per user)"
+    assert style.method_label("sensing_conjugate_2") == "Conjugate (sensing) (2)"
+    assert style.method_label("rzfish_x") == "rzfish x"
 
 
 def test_colours_differ_in_lightness_or_hue_for_dichromats():

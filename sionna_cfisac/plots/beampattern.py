@@ -12,6 +12,8 @@ from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style, spread
 
 _RANGE_DB = 40.0
+# lines of a legend that fit into a panel of two columns
+_ENTRIES_BESIDE = 9
 
 
 def plot_beampattern(
@@ -53,12 +55,15 @@ def plot_beampattern(
     peak = 10.0 * np.log10(top) if top > 0 else 0.0
     floor = peak - _RANGE_DB
     looks = style.styles(patterns)
-    columns = num_aps if num_aps <= 2 else 2 if num_aps == 4 else 3
+    columns = 1 if num_aps == 1 else 2 if num_aps <= 6 else 3
     rows = -(-num_aps // columns)
-    extra = 1 if users is None else 2
-    with figure(0.35 + 1.15 * rows + (0.6 if columns == 1 else 0), len(looks) + extra) as fig:
+    entries = len(looks) + (1 if users is None else 2)
+    height = {1: 1.75, 2: 1.3, 3: 1.15}[columns]
+    # an odd number of APs leaves a panel free for the legend
+    beside = columns == 2 and num_aps % 2 == 1 and entries <= _ENTRIES_BESIDE
+    with figure(0.35 + height * rows, 0 if beside else entries) as fig:
         axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-        for ax in axes[num_aps:]:
+        for ax in axes[num_aps + beside :]:
             ax.remove()
         for m, ax in enumerate(axes[:num_aps]):
             for angle in targets[m]:
@@ -73,7 +78,7 @@ def plot_beampattern(
                     decibel,
                     label=style.method_label(method),
                     markevery=spread(
-                        len(theta), index, len(patterns), marks=3 if columns == 3 else 6
+                        len(theta), index, len(patterns), marks=3 if columns > 1 else 6
                     ),
                     **line_style(looks[method]) | {"markersize": 3.0, "linewidth": 0.9},
                 )
@@ -81,14 +86,14 @@ def plot_beampattern(
             ax.tick_params(labelbottom=m + columns >= num_aps)
         axes[0].set_xlim(-90.0, 90.0)
         axes[0].set_ylim(floor, peak + 3.0)
-        axes[0].xaxis.set_major_locator(MultipleLocator(45 if columns == 1 else 90))
-        axes[0].yaxis.set_major_locator(MultipleLocator(10 if columns == 1 else 20))
+        axes[0].xaxis.set_major_locator(MultipleLocator(90 if columns == 3 else 45))
+        axes[0].yaxis.set_major_locator(MultipleLocator(20 if columns == 3 else 10))
         fig.supxlabel("Angle from broadside (degree)", fontsize=style.FONT_SIZE)
         fig.supylabel("Radiated power (dB)", fontsize=style.FONT_SIZE)
         marks = [Line2D([], [], color="black", lw=0.9, ls=(0, (4, 2)), label="Target")]
         if users is not None:
             marks.append(Line2D([], [], color="0.55", lw=0.9, ls=(0, (1, 1.5)), label="UE"))
-        legend(fig, axes[0], marks)
+        legend(fig, axes[0], marks, axes[num_aps] if beside else None)
     return fig
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sionna_cfisac.plots import style
+
+_GAPS = ("-", "--", "-.", ":")
 
 
 @contextlib.contextmanager
@@ -27,21 +30,35 @@ def figure(height: float, entries: int) -> Iterator[Figure]:
 
 
 def line_style(look: style.Style) -> dict[str, Any]:
-    """Arguments of a matplotlib line for a style."""
-    return {"color": look.color, "marker": look.marker, "linestyle": look.linestyle}
+    """Arguments of a matplotlib line for a style, such that lines that coincide show through."""
+    return {
+        "color": look.color,
+        "marker": look.marker,
+        "linestyle": look.linestyle,
+        "markerfacecolor": "none",
+        # what has gaps lies above what has none
+        "zorder": 2.0 + 0.1 * _GAPS.index(look.linestyle),
+    }
 
 
-def legend(fig: Figure, ax: Any, more: Sequence[Line2D] = ()) -> None:
-    """One legend above the axes, where it covers no data."""
+def legend(fig: Figure, ax: Any, more: Sequence[Line2D] = (), cell: Any = None) -> None:
+    """One legend above the axes, or in the empty axes ``cell``, where it covers no data."""
     handles, labels = ax.get_legend_handles_labels()
+    # of a line with error bars, the line
+    handles = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
     handles, labels = [*handles, *more], [*labels, *(str(m.get_label()) for m in more)]
-    fig.legend(handles, labels, loc="outside upper center", ncols=min(2, len(labels)))
+    if cell is not None:
+        cell.set_axis_off()
+        within = {"bbox_to_anchor": (0.0, 0.0, 1.0, 1.0), "bbox_transform": cell.transAxes}
+        fig.legend(handles, labels, loc="center", **within)
+    else:
+        fig.legend(handles, labels, loc="outside upper center", ncols=min(2, len(labels)))
 
 
 def spread(size: int, index: int, count: int, marks: int = 6) -> tuple[int, int]:
     """Start and step of the few points to mark, shifted so that markers do not meet."""
     step = max(1, size // marks)
-    return int((index + 0.5) * step / count), step
+    return max(1, int((index + 0.5) * step / count)), step
 
 
 def save_figure(fig: Figure, path: str | os.PathLike) -> tuple[Path, Path]:

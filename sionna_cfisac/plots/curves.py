@@ -1,5 +1,7 @@
 """A metric over a swept condition."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +12,9 @@ from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.plots.table import conditions_of, rows_of, unit_of
 
 
-def plot_curves(df: pd.DataFrame, x: str, metric: str) -> Figure:
+def plot_curves(
+    df: pd.DataFrame, x: str, metric: str, units: Mapping[str, str] | None = None
+) -> Figure:
     """A metric over a swept condition, its mean with a confidence band for each method.
 
     Parameters
@@ -22,6 +26,8 @@ def plot_curves(df: pd.DataFrame, x: str, metric: str) -> Figure:
         Condition column for the horizontal axis
     metric : str
         Metric for the vertical axis
+    units : None or dict of str to str
+        Units of the condition columns that have one
 
     Returns
     -------
@@ -63,12 +69,23 @@ def plot_curves(df: pd.DataFrame, x: str, metric: str) -> Figure:
                 at,
                 part["value"].to_numpy(float),
                 label=style.method_label(method),
-                **line_style(look),
+                # a bound is thin, since it is close to what it bounds
+                **line_style(look) | ({} if look.marker else {"linewidth": 0.8}),
             )
-        ax.set_xlabel(style.condition_label(x))
+        ax.set_xlabel(style.condition_label(x, (units or {}).get(x, "")))
         ax.set_ylabel(style.metric_label(metric, unit_of(rows)))
         at = np.unique(rows[x].to_numpy(float))
-        if len(at) <= 12 and np.array_equal(at, np.round(at)) and np.ptp(at) <= 12:
+        if _geometric(at):
+            ax.set_xscale("log")
+        elif len(at) <= 12 and np.array_equal(at, np.round(at)) and np.ptp(at) <= 12:
             ax.xaxis.set_major_locator(MultipleLocator(1 if np.ptp(at) <= 6 else 2))
         legend(fig, ax)
     return fig
+
+
+def _geometric(at: np.ndarray) -> bool:
+    """Whether values span more than a decade in steps that are more even on a logarithmic axis."""
+    if len(at) < 3 or at[0] <= 0 or at[-1] < 10 * at[0]:
+        return False
+    plain, logarithmic = np.diff(at), np.diff(np.log(at))
+    return bool(np.std(logarithmic) / np.mean(logarithmic) < np.std(plain) / np.mean(plain))

@@ -27,6 +27,7 @@ RC = {
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.1,
     "lines.markersize": 4.5,
+    "lines.markeredgewidth": 0.9,
     "errorbar.capsize": 1.5,
     "legend.frameon": False,
     "legend.handlelength": 2.4,
@@ -53,15 +54,25 @@ class Style(NamedTuple):
 # Okabe and Ito's palette, told apart by readers with any colour vision; without its yellow, which
 # is too light on white, and its black, which is for bounds and directions
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# from Paul Tol's muted palette, for methods that are not the package's own
+_MORE_COLORS = ("#882255", "#332288", "#999933")
+_MORE_MARKERS = ("<", ">", "p", "h", "*")
 _LINES = ("-", "--", "-.", ":")
 _BOUND = Style("black", "", "--")
 
-_SLOTS = tuple(
-    Style(color, _MARKERS[(index + shift) % len(_MARKERS)], _LINES[(index + shift) % len(_LINES)])
-    for shift in range(len(_MARKERS))
-    for index, color in enumerate(_COLORS)
-)
+
+def _slots(colors: tuple[str, ...], markers: tuple[str, ...]) -> tuple[Style, ...]:
+    """Every pair of a colour and a marker, neighbours differing in both."""
+    return tuple(
+        Style(color, markers[(index + shift) % len(markers)], _LINES[(index + shift) % len(_LINES)])
+        for shift in range(len(markers))
+        for index, color in enumerate(colors)
+    )
+
+
+_OTHERS = _slots(_MORE_COLORS, _MORE_MARKERS)
+_ALL = _OTHERS + _slots(_COLORS + _MORE_COLORS, _MARKERS + _MORE_MARKERS)
 _OWN = {
     "joint": Style(_COLORS[0], "o", "-"),
     "wmmse": Style(_COLORS[1], "s", "--"),
@@ -89,7 +100,7 @@ _METRICS = {
     "sensing_snr_db": "Sensing SNR",
     "sensing_share": "Share of the largest sensing SNR",
     "utility": "Utility",
-    "utility_share": "Share of the reference's utility",
+    "utility_share": "Utility relative to the reference",
     "ap_power_max": "Highest power of an AP",
 }
 _CONDITIONS = {
@@ -99,7 +110,7 @@ _CONDITIONS = {
     "network.num_tx_ant": "Transmit antennas per AP $N_t$",
     "network.num_rx_ant": "Receive antennas per AP $N_r$",
     "network.num_targets": "Number of targets $T$",
-    "network.total_power": "Total power",
+    "network.total_power": "Total power $P$",
     "noise_power": "Noise power $\\sigma^2$",
     "sensing.noise_power": "Radar noise power $\\varsigma^2$",
     "channel.k_factor_db": "Rician $K$-factor (dB)",
@@ -112,6 +123,7 @@ _SYMBOLS = {
     "network.num_users": "$U$",
     "network.num_tx_ant": "$N_t$",
     "network.num_targets": "$T$",
+    "network.total_power": "$P$",
     "noise_power": "$\\sigma^2$",
     "sensing.noise_power": "$\\varsigma^2$",
 }
@@ -121,22 +133,28 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Style of each method: the same in every figure, and distinct within one.
 
     The package's methods have their own. Another takes a place that follows from its name, or the
-    next one whose colour, or at least whose look, no other method of the figure has.
+    next one whose colour and marker, or at least whose look, no other method of the figure has.
     """
     names = list(dict.fromkeys(methods))
     chosen = {name: _OWN[name] for name in names if name in _OWN}
     for name in sorted(set(names) - set(_OWN)):
-        start = zlib.crc32(name.encode()) % len(_SLOTS)
-        order = _SLOTS[start:] + _SLOTS[:start]
-        colors = {look.color for look in chosen.values()}
-        new = [s for s in order if s not in chosen.values()] or list(order)
-        chosen[name] = next((s for s in new if s.color not in colors), new[0])
+        start = zlib.crc32(name.encode()) % len(_OTHERS)
+        order = _OTHERS[start:] + _OTHERS[:start] + _ALL
+        taken = chosen.values()
+        colors, markers = {look.color for look in taken}, {look.marker for look in taken}
+        new = [look for look in order if look not in taken] or list(order)
+        chosen[name] = min(new, key=lambda s: (s.color in colors) + (s.marker in markers))
     return {name: chosen[name] for name in names}
 
 
 def method_label(method: str) -> str:
-    """Readable name of a method."""
-    return _METHODS.get(method, _plain(method))
+    """Readable name of a method; a variant's follows from that of its method."""
+    if method in _METHODS:
+        return _METHODS[method]
+    for name in sorted(_METHODS, key=len, reverse=True):
+        if method.startswith(f"{name}_"):
+            return f"{_METHODS[name]} ({_plain(method[len(name) :])})"
+    return _plain(method)
 
 
 def metric_label(metric: str, unit: str) -> str:
@@ -145,10 +163,11 @@ def metric_label(metric: str, unit: str) -> str:
     return name if unit in ("", "1", "power") else f"{name} ({unit})"
 
 
-def condition_label(column: str) -> str:
-    """Readable name of a condition column."""
+def condition_label(column: str, unit: str = "") -> str:
+    """Readable name of a condition column, with its unit where there is one."""
     last = column.rsplit(".", 1)[-1]
-    return _CONDITIONS.get(column, _plain(last[:1].upper() + last[1:]))
+    name = _CONDITIONS.get(column, _plain(last[:1].upper() + last[1:]))
+    return f"{name} ({unit})" if unit else name
 
 
 def condition_value(column: str, value: object) -> str:

@@ -15,7 +15,6 @@ from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
 from sionna_cfisac.scenario.runner import write_json
-from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.store import read_condition
 from sionna_cfisac.scenario.sweep import Condition
 
@@ -67,7 +66,7 @@ def _figures(study: Study, folder: Path, table: pd.DataFrame) -> Iterator[tuple[
         kinds = list(scenario.figures)
     both = "sum_rate" in scenario.measure and any(m in scenario.measure for m in _SENSING)
     if "tradeoff" in kinds and both:
-        yield "tradeoff", plotting.plot_tradeoff(table)
+        yield "tradeoff", plotting.plot_tradeoff(table, _units(study))
     if "curves" in kinds:
         yield from _curves(study, table)
     if "cdf" in kinds or "beampattern" in kinds:
@@ -91,7 +90,7 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
             for metric in part["metric"].unique():
                 suffix = f"-{position + 1}" if len(parts) > 1 else ""
                 name = f"curve-{_plain(key)}-{metric}{suffix}"
-                yield name, plotting.plot_curves(part, key, metric)
+                yield name, plotting.plot_curves(part, key, metric, _units(study))
 
 
 def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tuple[str, Any]]:
@@ -110,15 +109,25 @@ def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tu
 def shown_condition(study: Study) -> Condition:
     """The condition with the scenario's own values, or that in the middle of the sweep."""
     for condition in study.conditions:
-        if all(_value(study.scenario, key) == value for key, value in condition.columns.items()):
+        if all(_value(study.resolved, key) == value for key, value in condition.columns.items()):
             return condition
     return study.conditions[len(study.conditions) // 2]
 
 
-def _value(scenario: ScenarioSpec, key: str) -> Any:
+def _units(study: Study) -> dict[str, str]:
+    """Units of the swept keys; powers have one where path loss relates them to a distance."""
+    if study.scenario.channel.type != "topology":
+        return {}
+    return {key: "W" for key in study.columns if key.endswith("_power")}
+
+
+def _value(scenario: dict[str, Any], key: str) -> Any:
     node: Any = scenario
     for step in key.split("."):
-        node = node[int(step)] if isinstance(node, list) else getattr(node, step, None)
+        if isinstance(node, list):
+            node = node[int(step)]
+        else:
+            node = node.get(step) if isinstance(node, dict) else None
     return node
 
 
