@@ -21,8 +21,8 @@ from sionna_cfisac.state import Tensor
 # power of a UE's channel from one AP over its noise, above which the beams themselves are a poor
 # place to start the search
 _HIGH_SNR = 50.0
-_MAX_ITERATIONS = 100
-_TOLERANCE = 1e-6
+_MAX_ITERATIONS = 300
+_TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
 _ARMIJO = 1e-4
 _SHRINK = 0.4
@@ -36,7 +36,7 @@ def refine_at_high_snr(problem: Problem, start: Tensor) -> Tensor:
     x = _first_guess(problem)
     point, gradient = _evaluate(problem, x)
     batch, size = tf.shape(x)[0], tf.shape(x)[1]
-    hessian = tf.eye(size, batch_shape=[batch], dtype=tf.float64) * 0.5
+    fresh = tf.eye(size, batch_shape=[batch], dtype=tf.float64) * 0.5
     infinite = tf.fill([batch], tf.constant(float("inf"), tf.float64))
 
     def unfinished(step, x, point, gradient, hessian, gain, done):  # type: ignore[no-untyped-def]
@@ -53,9 +53,12 @@ def refine_at_high_snr(problem: Problem, start: Tensor) -> Tensor:
         gain = new.value - point.value
         # the first step only sets the scale of the matrix
         hessian = _update(hessian, new_x - x, gradient - new_gradient, tf.equal(step, 0))
+        # where no step was found the matrix is to blame: start it afresh, at a small scale
+        lost = tf.logical_and(gain <= 0.0, slope > limit)[:, None, None]
+        hessian = tf.where(lost, fresh * tf.math.rsqrt(tf.cast(step + 1, tf.float64)), hessian)
         return step + 1, new_x, new, new_gradient, hessian, gain, done
 
-    loop = (tf.constant(0), x, point, gradient, hessian, infinite, done)
+    loop = (tf.constant(0), x, point, gradient, fresh, infinite, done)
     point = tf.while_loop(unfinished, body, loop)[2]
     better = tf.logical_and(strength >= _HIGH_SNR, point.value > problem.evaluate(start).value)
     return tf.where(better[:, None, None, None], point.f, start)
@@ -69,10 +72,14 @@ def _first_guess(problem: Problem) -> Tensor:
     price = tf.where(
         (problem.weight > 0.0) & (pull > 0.0), problem.weight, tf.ones_like(pull)
     ) / tf.where(pull > 0.0, pull, tf.ones_like(pull))
+    # amplitudes for beams of about equal power; equal ones would invert the channels
+    strength = tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=(1, 2)) / share
+    strength = tf.where(strength > 0.0, strength, tf.ones_like(strength))
     return tf.concat(
         [
             tf.zeros([batch, num_aps], tf.float64) - tf.math.log(share),
-            tf.zeros([batch, 2 * num_users], tf.float64),
+            tf.zeros([batch, num_users], tf.float64),
+            tf.math.log1p(strength) - 0.5 * tf.math.log(strength),
             tf.math.log(price)[:, None],
         ],
         axis=1,

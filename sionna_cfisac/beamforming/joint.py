@@ -52,7 +52,9 @@ class JointBeamformer:
         \quad \text{s.t.} \quad \sum_s \|\mathbf{f}_{ms}\|^2 \le P_m
 
     A monotone ascent from the best of RZF and two closed-form guesses: limited-memory BFGS that
-    starts from the curvature of the minorise–maximise surrogate (see ``beamforming/metric.py``).
+    starts from the curvature of the minorise–maximise surrogate (``beamforming/metric.py``). Where
+    the SNR is high it begins with a search over the multipliers that fix the optimal beams
+    (``beamforming/dual_ascent.py``), whose result is the start that the info shows.
     It ends in a stationary point; :func:`upper_bound` certifies how far that is from the global
     optimum. The dedicated sensing streams carry no power at the optimum and are left out. The
     iteration runs in double precision whatever the input.
