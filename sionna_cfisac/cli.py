@@ -109,15 +109,15 @@ def run(
     folder = output or Path("results") / study.scenario.name
     prepare_output(folder, study, resume, force)
 
-    with _quiet_start():
-        from sionna_cfisac.scenario.report import make_display, print_table
-        from sionna_cfisac.scenario.runner import run_study
-
     # a file or a pipe has no width to respect
     console = Console(width=None if sys.stdout.isatty() else 160)
     # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        with _quiet_start():
+            from sionna_cfisac.scenario.report import make_display, print_table
+            from sionna_cfisac.scenario.runner import run_study
+
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)
@@ -233,7 +233,7 @@ def _quiet_start() -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(terminal, 2)
             log.seek(0)
             os.write(2, log.read())

@@ -6,27 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sionna_cfisac import beamforming, channel
+from sionna_cfisac import channel
 from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS
+from sionna_cfisac.scenario.build import make_beamformer, make_channel
 from sionna_cfisac.scenario.channel_specs import CHANNELS
 from sionna_cfisac.scenario.errors import ScenarioError
 from sionna_cfisac.scenario.load import study_of
-from sionna_cfisac.scenario.methods import make_beamformer, make_channel
 
 # set by other sections of the file, or by the runner
 ELSEWHERE = {
     "num_aps", "num_users", "num_tx_ant", "num_targets", "total_power", "ap_power", "noise_power",
     "sensing_noise_power", "sensing_gain", "rcs", "seed", "dtype", "name",
 }  # fmt: skip
-CHANNEL_CLASSES = {"rayleigh": channel.CellFreeChannel, "topology": channel.TopologyChannel}
-METHOD_CLASSES = {
-    "conjugate": "ConjugateBeamformer",
-    "sensing_conjugate": "SensingConjugateBeamformer",
-    "rzf": "RZFBeamformer",
-    "nullspace_sensing": "NullspaceSensingBeamformer",
-    "wmmse": "WMMSEBeamformer",
-    "joint": "JointBeamformer",
-}
 TOPOLOGY = {
     "area": [300.0, 200.0],
     "ap_positions": [[0.0, 0.0, 9.0], [200.0, 0.0, 8.0]],
@@ -61,13 +52,13 @@ def arguments(target: Any) -> set[str]:
 @pytest.mark.parametrize("kind", CHANNELS)
 def test_every_argument_of_a_channel_has_a_key(kind: str) -> None:
     keys = set(CHANNELS[kind].model_fields) - {"type"}
-    assert keys == arguments(CHANNEL_CLASSES[kind]) - ELSEWHERE
+    assert keys == arguments(type(build(channel=kind))) - ELSEWHERE
 
 
 @pytest.mark.parametrize("kind", BEAMFORMERS)
 def test_every_argument_of_a_beamformer_has_a_key(kind: str) -> None:
     keys = set(BEAMFORMERS[kind].model_fields) - {"type", "label"}
-    assert keys == arguments(getattr(beamforming, METHOD_CLASSES[kind]))
+    assert keys == arguments(type(make_beamformer(BEAMFORMERS[kind].model_validate(kind), 1.0)))
 
 
 def test_the_topology_s_keys_arrive() -> None:
@@ -100,8 +91,8 @@ def test_the_rayleigh_channel_s_keys_arrive() -> None:
 
 @pytest.mark.parametrize("kind", CHANNELS)
 def test_what_a_scenario_leaves_out_is_the_channel_s_own_default(kind: str) -> None:
-    config = build(channel=kind).get_config()
-    own = CHANNEL_CLASSES[kind]().get_config()
+    layer = build(channel=kind)
+    config, own = layer.get_config(), type(layer)().get_config()
     for name in set(own) - {"name", "dtype"}:
         assert config[name] == own[name], name
 

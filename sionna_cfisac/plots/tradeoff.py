@@ -12,8 +12,10 @@ from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.plots.table import conditions_of, metrics_of, rows_of, unit_of
 
+SENSING_METRICS = ("sensing_snr", "sensing_snr_db", "sensing_share")
+"""Metrics for the vertical axis, in the order of preference."""
+
 _RATE = "sum_rate"
-_SENSING = ("sensing_snr", "sensing_snr_db", "sensing_share")
 _WEIGHT = "objective.sensing_weight"
 # offset in points and alignment of a text beside its point
 _PLACES = (
@@ -55,9 +57,9 @@ def plot_tradeoff(df: pd.DataFrame, units: Mapping[str, str] | None = None) -> F
         If the table is empty, lacks a column, or lacks a metric
     """
     conditions = conditions_of(df)
-    sensing = next((m for m in _SENSING if (df["metric"] == m).any()), None)
+    sensing = next((m for m in SENSING_METRICS if (df["metric"] == m).any()), None)
     if sensing is None:
-        raise ValueError(f"df: expected one of the metrics {_SENSING}, got {metrics_of(df)}")
+        raise ValueError(f"df: expected one of the metrics {SENSING_METRICS}, got {metrics_of(df)}")
     rate_rows, sensing_rows = rows_of(df, _RATE), rows_of(df, sensing)
     keys = [*conditions, "method"]
     table = rate_rows.merge(sensing_rows, on=keys, suffixes=("_x", "_y"), sort=False)

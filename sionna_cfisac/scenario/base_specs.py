@@ -13,7 +13,7 @@ def _number_or_list(value: Any) -> str:
     return "<list>" if isinstance(value, list) else "<number>"
 
 
-# tags in angle brackets are taken out of the paths of errors, see problems.py
+# tags in angle brackets are taken out of the paths of errors, see findings.py
 PositivePowers = Annotated[
     Annotated[Positive, Tag("<number>")]
     | Annotated[list[Positive], Field(min_length=1), Tag("<list>")],

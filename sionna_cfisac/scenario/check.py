@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from sionna_cfisac.scenario.consistency import conflicts
 from sionna_cfisac.scenario.document import Path
-from sionna_cfisac.scenario.problems import findings
+from sionna_cfisac.scenario.findings import findings
 from sionna_cfisac.scenario.schema import ScenarioSpec
 
 Finding = tuple[Path, str]

@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot
 
 from sionna_cfisac import plotting
 from sionna_cfisac.plots.style import metric_label
+from sionna_cfisac.plots.tradeoff import SENSING_METRICS
 from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
-from sionna_cfisac.scenario.runner import write_json
-from sionna_cfisac.scenario.store import read_condition
+from sionna_cfisac.scenario.store import read_condition, write_json
 from sionna_cfisac.scenario.sweep import Condition
-
-_SENSING = ("sensing_snr", "sensing_snr_db", "sensing_share")
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:
@@ -51,7 +48,6 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
     for name, figure in _figures(study, folder, table):
         plotting.save_figure(figure, folder / name)
         files += [folder / f"{name}.{suffix}" for suffix in ("pdf", "png")]
-        pyplot.close(figure)
     run = read_run(folder)
     if run is not None:
         known = [*run.get("figures", []), *(file.name for file in files)]
@@ -64,7 +60,7 @@ def _figures(study: Study, folder: Path, table: pd.DataFrame) -> Iterator[tuple[
     kinds: list[str] = ["tradeoff", "curves"] + ([] if study.columns else ["cdf", "beampattern"])
     if scenario.figures is not None:
         kinds = list(scenario.figures)
-    both = "sum_rate" in scenario.measure and any(m in scenario.measure for m in _SENSING)
+    both = "sum_rate" in scenario.measure and any(m in scenario.measure for m in SENSING_METRICS)
     if "tradeoff" in kinds and both:
         yield "tradeoff", plotting.plot_tradeoff(table, _units(study))
     if "curves" in kinds:

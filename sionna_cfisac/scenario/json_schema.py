@@ -4,7 +4,7 @@ from typing import Any
 
 from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, beamformer_names
 from sionna_cfisac.scenario.channel_specs import CHANNELS
-from sionna_cfisac.scenario.problems import schema_keys
+from sionna_cfisac.scenario.findings import schema_keys
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.sweep import NOT_SWEPT
 

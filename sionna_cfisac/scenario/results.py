@@ -5,13 +5,12 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.simulate import Values
 from sionna_cfisac.scenario.statistics import Estimate, mean_interval, ratio_interval
 from sionna_cfisac.scenario.sweep import Condition, text
-
-COLUMNS = ("method", "metric", "value", "ci_low", "ci_high", "n", "unit")
 
 
 class Row(NamedTuple):
@@ -71,7 +70,7 @@ def to_csv(keys: Sequence[str], table: Sequence[Row]) -> bytes:
     """
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*keys, *COLUMNS])
+    writer.writerow([*keys, *TIDY_COLUMNS])
     for row in table:
         e = row.estimate
         numbers = [f"{number:.10g}" for number in (e.value, e.low, e.high)]

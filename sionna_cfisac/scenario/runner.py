@@ -1,6 +1,5 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
-import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +17,7 @@ from sionna_cfisac.scenario.store import (
     read_condition,
     write_atomic,
     write_condition,
+    write_json,
 )
 from sionna_cfisac.scenario.sweep import Condition
 
@@ -155,11 +155,6 @@ class _Record:
             "finished": seconds is not None,
         }
         return about if seconds is None else {**about, "wall_time": totals([seconds])}
-
-
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file atomically."""
-    write_atomic(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _versions() -> dict[str, str]:

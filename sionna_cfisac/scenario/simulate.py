@@ -10,10 +10,10 @@ from keras import ops
 
 from sionna_cfisac import beamforming
 from sionna_cfisac.scenario.beamformer_specs import JointSpec, label_of
+from sionna_cfisac.scenario.build import Beamformer, make_beamformer, make_channel
 from sionna_cfisac.scenario.errors import RunError
 from sionna_cfisac.scenario.evaluate import check_feasible, evaluate
 from sionna_cfisac.scenario.measures import UPPER_BOUND
-from sionna_cfisac.scenario.methods import Beamformer, make_beamformer, make_channel
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.seeds import BLOCK, block_seed, condition_seed
 from sionna_cfisac.state import ChannelState, check_beams

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from sionna_cfisac.scenario.output import CONDITIONS
 from sionna_cfisac.scenario.schema import resolved
 from sionna_cfisac.scenario.simulate import ConditionResult
 from sionna_cfisac.scenario.sweep import Condition
-
-FOLDER = "conditions"
 
 # keys that change no number of a condition, or hold for the whole study
 _IRRELEVANT = (
@@ -33,6 +32,11 @@ def write_atomic(file: Path, data: bytes) -> None:
     os.replace(partial, file)
 
 
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_atomic(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
 def condition_hash(condition: Condition) -> str:
     """Twelve hexadecimal digits that tell conditions with different numbers apart."""
     values = resolved(condition.scenario)
@@ -43,7 +47,7 @@ def condition_hash(condition: Condition) -> str:
 
 def condition_file(folder: Path, condition: Condition) -> Path:
     """Where a condition's values are stored."""
-    return folder / FOLDER / f"{condition.index:04d}-{condition_hash(condition)}.npz"
+    return folder / CONDITIONS / f"{condition.index:04d}-{condition_hash(condition)}.npz"
 
 
 def write_condition(folder: Path, condition: Condition, result: ConditionResult) -> None:
