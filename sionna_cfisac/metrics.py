@@ -8,7 +8,7 @@ import math
 
 from keras import ops
 
-from sionna_cfisac.state import ChannelState, Tensor, check_beams, real_dtype
+from sionna_cfisac.state import ChannelState, Tensor, as_real, check_beams, check_state, real_dtype
 
 _LN2 = math.log(2.0)
 
@@ -28,6 +28,7 @@ def effective_channel(state: ChannelState, f: Tensor) -> tuple[Tensor, Tensor]:
     real, imag : [B, U, S], float
         Real and imaginary part of the gains
     """
+    state = check_state(state, values=False)
     f = check_beams(f, state)
     _, num_aps, num_users, num_tx_ant = state.h.shape
     # [B, M, U, Nt] -> [B, U, M * Nt]; the stacked vectors of the paper
@@ -59,6 +60,7 @@ def sinr(state: ChannelState, f: Tensor) -> Tensor:
     ValueError
         If the shape of ``f`` does not fit the state
     """
+    state = check_state(state, values=False)
     real, imag = effective_channel(state, f)
     power = ops.square(real) + ops.square(imag)
     # [U, S] mask of the wanted stream; a subtraction would cancel at high SINR
@@ -85,6 +87,7 @@ def illumination(state: ChannelState, f: Tensor) -> Tensor:
 
     Parameters and errors as :func:`sinr`. Returns [B, M, T], float.
     """
+    state = check_state(state, values=False)
     # [B, M, T, S]
     real, imag = _inner_products(state.a, check_beams(f, state))
     return ops.sum(ops.square(real) + ops.square(imag), axis=-1)
@@ -97,6 +100,7 @@ def target_gain(state: ChannelState) -> Tensor:
 
     Returns [B, M, T], float.
     """
+    state = check_state(state, values=False)
     noise = ops.sum(state.sensing_noise_power, axis=-1)
     return ops.sum(state.sensing_gain, axis=1) / noise[:, None, None]
 
@@ -135,6 +139,7 @@ def max_sensing_snr(state: ChannelState) -> Tensor:
 
     The limit that conjugate sensing beams reach with one target. Returns [B, T], float, linear.
     """
+    state = check_state(state, values=False)
     norm = ops.sum(ops.square(ops.real(state.a)) + ops.square(ops.imag(state.a)), axis=-1)
     return ops.sum(target_gain(state) * norm * state.ap_power[:, :, None], axis=1)
 
@@ -161,8 +166,9 @@ def utility(state: ChannelState, f: Tensor, sensing_weight: float | Tensor) -> T
     ValueError
         If the shape of ``f`` does not fit the state
     """
+    state = check_state(state, values=False)
     sensing = ops.sum(ops.log1p(sensing_snr(state, f)), axis=-1) / _LN2
-    weight = ops.cast(ops.convert_to_tensor(sensing_weight), real_dtype(state.h))
+    weight = as_real(sensing_weight, real_dtype(state.h))
     return sum_rate(state, f) + weight * sensing
 
 

@@ -81,13 +81,13 @@ class ChannelState(NamedTuple):
         if batch is None:
             batch = ops.shape(h)[0]
         real = real_dtype(h)
-        gain = ops.cast(ops.convert_to_tensor(sensing_gain), real)
+        gain = as_real(sensing_gain, real)
         if len(gain.shape) < 4:
             gain = ops.broadcast_to(gain, (batch, num_aps, num_aps, a.shape[2]))
         num_rx = gain.shape[1]
 
         def fill(value: Any, size: int) -> Tensor:
-            return ops.broadcast_to(ops.cast(ops.convert_to_tensor(value), real), (batch, size))
+            return ops.broadcast_to(as_real(value, real), (batch, size))
 
         return check_state(
             cls(
@@ -148,11 +148,12 @@ def is_complex(x: Tensor) -> bool:
     return "complex" in str(x.dtype)
 
 
-def check_state(state: ChannelState) -> ChannelState:
+def check_state(state: ChannelState, values: bool = True) -> ChannelState:
     """Validate a state and return it as tensors of one precision, that of ``h``.
 
     Shapes and dtypes are checked always, from what is known statically; values (finite, positive
-    noise, non-negative powers and gains) wherever they are known, that is outside a traced graph.
+    noise, non-negative powers and gains, steering vectors of squared norm Nt) wherever they are
+    known, that is outside a traced graph, unless ``values`` is false.
 
     Raises
     ------
@@ -161,14 +162,14 @@ def check_state(state: ChannelState) -> ChannelState:
     """
     if not isinstance(state, ChannelState):
         raise ValueError(f"state: expected a ChannelState, got {type(state).__name__}")
-    fields = {name: ops.convert_to_tensor(value) for name, value in state._asdict().items()}
+    fields = {name: _as_tensor(value, name) for name, value in state._asdict().items()}
     for name, value in fields.items():
         _check_rank(value, name)
         if is_complex(value) != (name in _COMPLEX_FIELDS):
             kind = "complex" if name in _COMPLEX_FIELDS else "real"
             raise ValueError(f"{name}: expected a {kind} tensor, got dtype {value.dtype}")
     _check_sizes(fields)
-    for name, value in fields.items():
+    for name, value in fields.items() if values else ():
         _check_values(value, name)
     real, cplx = real_dtype(fields["h"]), complex_dtype(fields["h"])
     cast = {n: ops.cast(v, cplx if n in _COMPLEX_FIELDS else real) for n, v in fields.items()}
@@ -187,13 +188,30 @@ def check_beams(f: Tensor, state: ChannelState) -> Tensor:
     _, num_aps, num_users, num_tx_ant = state.h.shape
     expected = f"[B, {num_aps}, S, {num_tx_ant}] with S >= {num_users}"
     good = len(f.shape) == 4 and (f.shape[1], f.shape[3]) == (num_aps, num_tx_ant)
-    if not good or f.shape[2] < num_users:
+    if not good or (f.shape[2] is not None and f.shape[2] < num_users):
         raise ValueError(f"f: expected shape {expected}, got {tuple(f.shape)}")
     if None not in (f.shape[0], state.h.shape[0]) and f.shape[0] != state.h.shape[0]:
         raise ValueError(f"f: expected a batch of {state.h.shape[0]}, got {tuple(f.shape)}")
     if not is_complex(f):
         raise ValueError(f"f: expected a complex tensor, got dtype {f.dtype}")
     return ops.cast(f, complex_dtype(state.h))
+
+
+def _as_tensor(value: Any, name: str) -> Tensor:
+    try:
+        tensor = ops.convert_to_tensor(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected numbers of shape {_LAYOUT[name]}, {error}") from error
+    if "float" not in str(tensor.dtype) and not is_complex(tensor):
+        raise ValueError(f"{name}: expected floating-point numbers, got dtype {tensor.dtype}")
+    return tensor
+
+
+def as_real(value: Any, dtype: str) -> Tensor:
+    """A number or tensor in the real ``dtype``; a Python number does not pass through float32."""
+    if hasattr(value, "dtype"):
+        return ops.cast(ops.convert_to_tensor(value), dtype)
+    return ops.convert_to_tensor(value, dtype=dtype)
 
 
 def _check_rank(value: Tensor, name: str) -> None:
@@ -235,6 +253,11 @@ def _check_values(value: Tensor, name: str) -> None:
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: expected finite values, got {array[index]} at index {index}")
+    if name == "a":
+        norm = (np.abs(array) ** 2).sum(-1)
+        if not np.allclose(norm, array.shape[-1], rtol=1e-3):
+            worst = norm.flat[np.abs(norm - array.shape[-1]).argmax()]
+            raise ValueError(f"a: expected squared norm Nt={array.shape[-1]}, got {worst:g}")
     if name in _COMPLEX_FIELDS:
         return
     bad = array <= 0 if name in _POSITIVE_FIELDS else array < 0

@@ -69,9 +69,9 @@ def _noise(rng, shape):
     [(2, 1, 4, 0.1), (3, 4, 4, 0.1), (2, 6, 4, 0.01), (1, 2, 1, 1.0), (2, 3, 32, 0.01)],
 )
 def test_bound_holds_for_generic_optima_on_any_network(num_aps, num_users, num_tx_ant, noise):
-    state = CellFreeChannel(
-        num_aps, num_users, num_tx_ant, noise_power=noise, dtype="float64"
-    )(2, seed=3)
+    state = CellFreeChannel(num_aps, num_users, num_tx_ant, noise_power=noise, dtype="float64")(
+        2, seed=3
+    )
     for weight, method in itertools.product((0.0, 3.0), METHODS):
         bound = upper_bound(state, sensing_weight=weight, method=method).numpy()
         for i in range(2):
@@ -140,6 +140,8 @@ def test_branch_and_bound_stays_valid_when_it_gives_up(monkeypatch):
     monkeypatch.setattr("sionna_cfisac.beamforming.branch_and_bound._MAX_BOXES", 20)
     loose = maximise_dual_uplink(k[None], np.full((1, 4), 0.5), np.array([1e-4]))[0]
     assert loose > tight
+    rates = [_dual_rate(k, q) for q in rng.uniform(size=(300, 4))]
+    assert max(rates) <= tight
 
 
 @pytest.mark.parametrize("num_users", [1, 2, 5])
@@ -178,6 +180,38 @@ def test_bound_of_silence_is_zero():
     best = np.log2(1 + metrics.max_sensing_snr(state).numpy()[:, 0])
     bound = upper_bound(silent, sensing_weight=1.0).numpy()
     assert (bound >= best).all()
+
+
+def test_bound_is_close_where_aps_leave_power_unused():
+    """Two users, one antenna per AP, high SNR: the power limits do not all bind."""
+    state = CellFreeChannel(2, 2, 1, noise_power=1 / 230, dtype="float64")(6, seed=5)
+    f = JointBeamformer(0.0)(state)
+    assert (metrics.ap_power(f) < 0.9 * state.ap_power).numpy().any()
+    best = metrics.sum_rate(state, f).numpy()
+    bound = upper_bound(state, f, sensing_weight=0.0, method="branch_and_bound").numpy()
+    assert (bound >= best * (1 - 1e-12)).all()
+    assert np.median(bound / best - 1) < 0.05
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.7, 9.7])
+def test_weights_that_single_precision_cannot_hold_stay_exact(weight):
+    state = CellFreeChannel(3, 1, 4, dtype="float64")(30, seed=1)
+    f = JointBeamformer(weight)(state)
+    bound = upper_bound(state, f, sensing_weight=weight, method="branch_and_bound").numpy()
+    assert (bound >= metrics.utility(state, f, weight).numpy() * (1 - 1e-14)).all()
+    reference = [ReferenceChannel(state, i).utility(np.asarray(f)[i], weight) for i in range(30)]
+    np.testing.assert_allclose(metrics.utility(state, f, weight), reference, rtol=1e-13)
+
+
+def test_a_singular_matrix_costs_one_channel_its_bound_not_the_batch(monkeypatch):
+    def fail(*_):
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    k = np.stack([np.eye(2, dtype=complex)] * 2)
+    good = maximise_dual_uplink(k, np.full((2, 2), 0.5), np.full(2, 1e-6))
+    monkeypatch.setattr("sionna_cfisac.beamforming.branch_and_bound._maximise_one", fail)
+    assert np.isfinite(good).all()
+    assert np.isposinf(maximise_dual_uplink(k, np.full((2, 2), 0.5), np.full(2, 1e-6))).all()
 
 
 def test_wrong_input_is_named(paper):

@@ -149,6 +149,27 @@ def test_nullspace_with_two_targets_and_dependent_channels():
     np.testing.assert_allclose(metrics.ap_power(f), state.ap_power, rtol=1e-12)
 
 
+def test_nullspace_leaves_a_target_dark_that_a_user_hides():
+    state = CellFreeChannel(3, 2, 4, dtype="float64")(3, seed=1)
+    h = np.array(state.h)
+    h[:, :, 0] = 0.7 * np.asarray(state.a)[:, :, 0]
+    f = np.asarray(NullspaceSensingBeamformer()(state._replace(h=h)))
+    assert (f[:, :, 2] == 0).all()
+
+
+def test_a_state_of_lists_is_a_state(state):
+    lists = ChannelState(*(np.asarray(x).tolist() for x in state))
+    np.testing.assert_allclose(RZFBeamformer()(lists), RZFBeamformer()(state), atol=1e-5)
+
+
+def test_metrics_refuse_shapes_that_would_broadcast(state):
+    f = RZFBeamformer()(state)
+    wrong = state._replace(noise_power=np.asarray(state.noise_power)[:, :1])
+    for metric in (metrics.sinr, metrics.sensing_snr, metrics.sum_rate):
+        with pytest.raises(ValueError, match=r"^noise_power: expected shape \[12, 3\]"):
+            metric(wrong, f)
+
+
 @pytest.mark.parametrize("name", sorted(set(FULL_POWER) - {"zf"}))
 def test_a_channel_of_zeros_gives_finite_beams(state, name):
     zero = state._replace(h=np.zeros(state.h.shape, complex))
@@ -201,6 +222,7 @@ def test_graph_and_xla_agree_with_eager(state, name, jit_compile):
         (lambda: RZFBeamformer(regularization=-1.0), "regularization"),
         (lambda: RZFBeamformer(regularization=float("nan")), "regularization"),
         (lambda: NullspaceSensingBeamformer(sensing_power_share=1.5), "sensing_power_share"),
+        (lambda: NullspaceSensingBeamformer("rzf"), "communication"),
         (lambda: JointBeamformer(-1.0), "sensing_weight"),
         (lambda: JointBeamformer(1.0, max_iterations=-1), "max_iterations"),
         (lambda: JointBeamformer(1.0, max_iterations=2.5), "max_iterations"),
@@ -237,6 +259,9 @@ def _with(value):
         ("a", lambda x: x[:, :2], r"a: expected shape \[12, 4, T, 6\], got \(12, 2, 1, 6\)"),
         ("h", lambda x: x.real, r"h: expected a complex tensor"),
         ("noise_power", _with(0.0), r"noise_power: expected positive values, got 0.0"),
+        ("a", lambda x: 2 * x, r"a: expected squared norm Nt=6, got 24"),
+        ("noise_power", lambda x: None, r"noise_power: expected numbers of shape \[B, U\]"),
+        ("noise_power", lambda x: "loud", r"noise_power: expected"),
         ("ap_power", _with(-1.0), r"ap_power: expected non-negative values, got -1.0"),
         ("noise_power", lambda x: x[:, :1], r"noise_power: expected shape \[12, 3\], got \(12, 1"),
         ("h", lambda x: x[:, :, :0], r"h: expected shape .* \(U must be at least 1\)"),

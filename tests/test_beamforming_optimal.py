@@ -17,7 +17,7 @@ from sionna_cfisac.beamforming import (
 )
 from sionna_cfisac.beamforming.joint import _ascend, _best_start
 from sionna_cfisac.beamforming.problem import reduce_problem, to_unit_power
-from sionna_cfisac.beamforming.protocol import double_state
+from sionna_cfisac.beamforming.protocol import validated
 from sionna_cfisac.channel import CellFreeChannel, TopologyChannel
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -45,7 +45,7 @@ def test_default_iterations_reach_the_converged_utility(num_aps, num_users, num_
         _draw(num_aps, num_users, num_tx_ant, noise, 2, seed=i)
         for i, (_, noise) in enumerate(conditions)
     ]
-    state = double_state(ChannelState(*(tf.concat(x, 0) for x in zip(*parts, strict=True))))
+    _, state = validated(ChannelState(*(tf.concat(x, 0) for x in zip(*parts, strict=True))))
     weight = tf.constant(np.repeat([w for w, _ in conditions], 2))
     problem, basis = reduce_problem(state, weight)
     defaults = JointBeamformer()
@@ -191,9 +191,7 @@ def test_kkt_residual_vanishes_at_the_optimum_and_not_elsewhere(paper):
 
 
 def test_gradient_is_the_derivative_of_the_metrics(paper):
-    problem, basis = reduce_problem(
-        double_state(paper), tf.fill([40], tf.constant(1.7, tf.float64))
-    )
+    problem, basis = reduce_problem(paper, tf.fill([40], tf.constant(1.7, tf.float64)))
     rng = np.random.default_rng(0)
     x, d = (rng.standard_normal((2, *problem.h.shape)) for _ in range(2))
     x, d = x[0] + 1j * x[1], d[0] + 1j * d[1]
@@ -290,6 +288,21 @@ def test_high_snr_topology_ends_close_to_the_bound(weight):
     gap = bound / best - 1
     assert np.median(gap) < 1e-4
     assert (gap < 1e-2).mean() > 0.9
+
+
+def test_aps_that_no_user_hears_light_the_target_up(paper):
+    h = np.array(paper.h)
+    h[:, 3:] = 0.0
+    state = paper._replace(h=h)
+    for weight in (0.5, 2.0):
+        f = np.asarray(JointBeamformer(weight)(state))
+        np.testing.assert_allclose(metrics.ap_power(f), paper.ap_power, rtol=1e-6)
+        best = metrics.utility(state, f, weight).numpy()
+        bound = upper_bound(state, f, sensing_weight=weight, method="branch_and_bound").numpy()
+        assert (bound / best - 1).max() < 1e-4
+    silent = paper._replace(h=np.zeros(h.shape, complex))
+    snr = metrics.sensing_snr(silent, JointBeamformer(1.0)(silent))
+    np.testing.assert_allclose(snr, metrics.max_sensing_snr(silent), rtol=1e-6)
 
 
 def test_only_the_joint_objective_is_limited_to_one_target():

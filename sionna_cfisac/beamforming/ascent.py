@@ -108,7 +108,7 @@ def ascend(
         slope = tf.where(uphill, slope, slope_of(plain))
         limit = tolerance * tf.abs(point.value)
         still = tf.logical_and(0.5 * slope <= limit, gain <= limit)
-        escape, saddle = _escape(problem, point, mu, active)
+        escape, saddle = _escape(problem, point, mu)
         leave = tf.logical_and(still, saddle)
         direction = tf.where(leave[:, None, None, None], escape, direction)
         slope = tf.where(leave, tf.zeros_like(slope), slope)
@@ -128,7 +128,7 @@ def ascend(
     return Ascent(point.f, point.value, kkt_residual(point), count, done, history)
 
 
-def _escape(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+def _escape(problem: Problem, point: Point, mu: Tensor) -> tuple[Tensor, Tensor]:
     r"""Direction out of a saddle and whether there is one, from the sign of Ω.
 
     Where :math:`\kappa g_m \|\mathbf{a}_m\|^2 > \mu_m`, power along the steering vector pays,
@@ -136,7 +136,7 @@ def _escape(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> tuple
     """
     norm_a = problem.norm_a()
     pays = point.price[:, None] * problem.gain * norm_a > mu * (1.0 + _SADDLE)
-    pays = tf.cast(pays, tf.float64) * active
+    pays = tf.cast(pays, tf.float64)
     lit = problem.lit(point.f)
     size = tf.sqrt(tf.reduce_sum(tf.square(tf.abs(lit)), axis=-1, keepdims=True))
     equal = tf.ones_like(lit) / tf.sqrt(tf.cast(tf.shape(lit)[-1], lit.dtype))

@@ -8,13 +8,15 @@ from sionna_cfisac.beamforming.ascent import tangent
 from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
 from sionna_cfisac.beamforming.joint import solve_from
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem, to_unit_power
-from sionna_cfisac.beamforming.protocol import double_state, number, reject_unknown
+from sionna_cfisac.beamforming.protocol import number, reject_unknown, validated
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)
 # μ stays this much above κ g ‖a‖², in relative terms, for Ω to be positive definite
 _MARGIN = 1e-6
 _SWEEPS = 60
+# least multiplier of an AP, as a share of the mean over the APs
+_FLOORS = (1e-6, 1e-2, 0.1, 0.3)
 
 
 def upper_bound(
@@ -50,13 +52,16 @@ def upper_bound(
         Weight β of sensing
     method : "dpc" (default) | "branch_and_bound"
         Bound Φ by the sum capacity :math:`\ln\det(\mathbf{I} + \mathrm{diag}(q)\mathbf{K})` of
-        dirty-paper coding (concave, fast; about 0.3 % loose with 2 UEs, a few percent with 8), or
-        compute it by branch and bound on q (tight; time grows with the number of UEs)
+        dirty-paper coding (concave, fast; on i.i.d. Rayleigh channels with more antennas than UEs
+        about 0.3 % loose with 2 UEs, a few percent with 8), or compute it by branch and bound on
+        q (tight there; time grows with the number of UEs; NumPy, so not for XLA). Where an AP
+        leaves power unused, both can be looser.
 
     Returns
     -------
     [B], float64
-        Bound in bit/s/Hz
+        Bound in bit/s/Hz, in double precision always: a utility computed in single precision may
+        exceed it by its own rounding
 
     Raises
     ------
@@ -65,7 +70,7 @@ def upper_bound(
     """
     reject_unknown(method, "method", ("dpc", "branch_and_bound"))
     number(sensing_weight, "sensing_weight")
-    exact = double_state(state)
+    state, exact = validated(state)
     if sensing_weight > 0 and state.num_targets > 1:
         raise ValueError(
             "state.a: the bound handles one target, expected shape [B, M, 1, Nt], got "
@@ -81,13 +86,21 @@ def upper_bound(
         columns = tf.linalg.matrix_transpose(served)
         start = to_unit_power(tf.matmul(basis, columns, adjoint_a=True))
     point = solve_from(problem, start)
-    mu, k = _dual_noise(problem, point)
-    q = _sum_capacity_powers(k, point.weights)
-    capacity = _sum_capacity_bound(k, q)
+    # where an AP leaves power unused its multiplier is zero, and K would be unbounded; any positive
+    # one is valid, and the best of a few is kept
+    mu, k, capacity = _capacity(problem, point, _FLOORS[0])
+    for floor in _FLOORS[1:]:
+        other = _capacity(problem, point, floor)
+        total = capacity + tf.reduce_sum(mu, axis=1)
+        better = other[2] + tf.reduce_sum(other[0], axis=1) < total
+        mu = tf.where(better[:, None], other[0], mu)
+        k = tf.where(better[:, None, None], other[1], k)
+        capacity = tf.where(better, other[2], capacity)
     if method == "branch_and_bound":
         gap = 1e-5 * tf.abs(point.value)
         tight = tf.numpy_function(maximise_dual_uplink, [k, point.weights, gap], tf.float64)
-        capacity = tf.minimum(capacity, tf.ensure_shape(tight, capacity.shape))
+        tight = tf.ensure_shape(tight, capacity.shape) + _rounding(k)
+        capacity = tf.minimum(capacity, tight)
     sensing = tf.where(
         weight > 0.0,
         weight * tf.math.log(tf.where(weight > 0.0, weight / point.price, 1.0))
@@ -98,14 +111,19 @@ def upper_bound(
     return (capacity + tf.reduce_sum(mu, axis=1) + sensing) / _LN2
 
 
-def _dual_noise(problem: Problem, point: Point) -> tuple[Tensor, Tensor]:
+def _capacity(problem: Problem, point: Point, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Multipliers [B, M], K [B, U, U] and the bound [B] on Φ by dirty-paper coding."""
+    mu, k = _dual_noise(problem, point, floor)
+    return mu, k, _sum_capacity_bound(k, _sum_capacity_powers(k, point.weights))
+
+
+def _dual_noise(problem: Problem, point: Point, floor: float) -> tuple[Tensor, Tensor]:
     """Multipliers [B, M] that make Ω positive definite, and K = Σ HᴴΩ⁻¹H [B, U, U]."""
     _, mu, _ = tangent(point)
     norm_a = problem.norm_a()
     pull = point.price[:, None] * problem.gain * norm_a
-    # an AP without power limit in force has no multiplier; any small one is valid
-    floor = 1e-9 * tf.reduce_max(mu, axis=1, keepdims=True)
-    mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(floor > 0.0, floor, 1e-12))
+    least = floor * tf.reduce_mean(mu, axis=1, keepdims=True)
+    mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(least > 0.0, least, 1e-12))
     xi = pull / mu / (mu - pull) / norm_a
     gram, towards = problem.cross()
     phi, xi = (tf.cast(x, gram.dtype)[..., None, None] for x in (1.0 / mu, xi))
@@ -158,4 +176,10 @@ def _sum_capacity_bound(k: Tensor, q: Tensor) -> Tensor:
     )
     slope = tf.math.real(tf.linalg.diag_part(_uplink(k, q))) - 1.0
     rise = tf.maximum(slope * (1.0 - q), -slope * q)
-    return logdet + tf.reduce_sum(rise - q, axis=-1)
+    return logdet + tf.reduce_sum(rise - q, axis=-1) + _rounding(k)
+
+
+def _rounding(k: Tensor) -> Tensor:
+    """Allowance [B] for what rounding can take from a bound that K [B, U, U] enters."""
+    size = 1.0 + tf.math.real(tf.linalg.trace(k))
+    return 1e-15 * tf.cast(tf.shape(k)[-1], tf.float64) * size

@@ -11,6 +11,8 @@ with unit noise. The gain :math:`s_u` falls in the other users' powers and does 
 power is then optimised in closed form.
 """
 
+import contextlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,12 +37,14 @@ def maximise_dual_uplink(k: NDArray[np.complex128], q: _Real, gap: _Real) -> _Re
     Returns
     -------
     [B], float64
-        Valid upper bound on Φ
+        Valid upper bound on Φ; infinite where the arithmetic fails
     """
-    return np.array(
-        [_maximise_one(k[i], np.clip(q[i], 0.0, 1.0), float(gap[i])) for i in range(len(k))],
-        dtype=np.float64,
-    ).reshape(len(k))
+    bounds = np.full(len(k), np.inf)
+    for i in range(len(k)):
+        # a matrix that is singular to double precision leaves its channel without this bound
+        with contextlib.suppress(np.linalg.LinAlgError):
+            bounds[i] = _maximise_one(k[i], np.clip(q[i], 0.0, 1.0), float(gap[i]))
+    return bounds
 
 
 def _maximise_one(k: NDArray[np.complex128], q: _Real, gap: float) -> float:

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from sionna_cfisac.beamforming.protocol import (
     as_input,
-    double_state,
     reject_unknown,
     scale_to_power,
+    validated,
 )
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -43,7 +43,7 @@ class ConjugateBeamformer:
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
-        exact = double_state(state)
+        state, exact = validated(state)
         if self.power_split == "channel":
             return as_input(scale_to_power(exact.h, exact.ap_power), state)
         norm = tf.reduce_sum(tf.square(tf.abs(exact.h)), axis=-1)
@@ -77,7 +77,7 @@ class SensingConjugateBeamformer:
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U + T, Nt] for the channels ``state``."""
-        exact = double_state(state)
+        state, exact = validated(state)
         scale = tf.sqrt(exact.ap_power / (state.num_targets * state.num_tx_ant))
         sensing = exact.a * tf.cast(scale, exact.a.dtype)[..., None, None]
         return as_input(tf.concat([tf.zeros_like(exact.h), sensing], axis=2), state)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sionna_cfisac.beamforming.ascent import Ascent, ascend
 from sionna_cfisac.beamforming.dual_ascent import refine_at_high_snr
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
-from sionna_cfisac.beamforming.protocol import as_input, double_state, integer, number
+from sionna_cfisac.beamforming.protocol import as_input, integer, number, validated
 from sionna_cfisac.beamforming.starts import best_start, random_start
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -112,7 +112,7 @@ class JointBeamformer:
 
     def __call__(self, state: ChannelState, return_info: bool = False) -> Any:
         """Beams [B, M, U, Nt] for the channels ``state``, and the info if asked for."""
-        exact = double_state(state)
+        state, exact = validated(state)
         if self.sensing_weight > 0 and state.num_targets > 1:
             raise ValueError(
                 "state.a: the joint beamformer handles one target, expected shape "

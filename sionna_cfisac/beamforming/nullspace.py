@@ -5,12 +5,15 @@ import tensorflow as tf
 from sionna_cfisac.beamforming.protocol import (
     Beamformer,
     as_input,
-    double_state,
     number,
     scale_to_power,
+    validated,
 )
 from sionna_cfisac.beamforming.rzf import RZFBeamformer
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
+
+# share of a steering vector outside the channels' span, below which it counts as inside
+_LEAST = 1e-18
 
 
 class NullspaceSensingBeamformer:
@@ -23,7 +26,8 @@ class NullspaceSensingBeamformer:
         \mathrm{span}(\mathbf{Q}_m) \supseteq \{\mathbf{h}_{mu}\}_u,
 
     and gives them a share of its power, the same for each target, so that the UEs see no
-    interference from sensing whatever the phases between the APs.
+    interference from sensing whatever the phases between the APs. Where a steering vector lies in
+    that span, the AP leaves this share unused.
 
     Parameters
     ----------
@@ -52,12 +56,14 @@ class NullspaceSensingBeamformer:
     def __init__(
         self, communication: Beamformer | None = None, sensing_power_share: float = 0.5
     ) -> None:
+        if communication is not None and not callable(communication):
+            raise ValueError(f"communication: expected a callable or None, got {communication!r}")
         self.communication = RZFBeamformer() if communication is None else communication
         self.sensing_power_share = number(sensing_power_share, "sensing_power_share", 0.0, 1.0)
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, S + T, Nt] for the channels ``state``."""
-        exact = double_state(state)
+        state, exact = validated(state)
         if state.num_tx_ant <= state.num_users:
             raise ValueError(
                 "state.h: expected more antennas than UEs, so that a null space is left, got "
@@ -66,7 +72,12 @@ class NullspaceSensingBeamformer:
         # [B, M, Nt, U]; the columns of Q span the channels even where these are dependent or zero
         q, _ = tf.linalg.qr(tf.linalg.matrix_transpose(exact.h))
         a = tf.linalg.matrix_transpose(exact.a)
-        sensing = tf.linalg.matrix_transpose(a - tf.matmul(q, tf.matmul(q, a, adjoint_a=True)))
+        for _ in range(2):  # the second time for what rounding left
+            a -= tf.matmul(q, tf.matmul(q, a, adjoint_a=True))
+        sensing = tf.linalg.matrix_transpose(a)
+        left = tf.reduce_sum(tf.square(tf.abs(sensing)), axis=-1, keepdims=True)
+        # a target in the span of the channels cannot be lit unheard
+        sensing = tf.where(left > _LEAST * state.num_tx_ant, sensing, tf.zeros_like(sensing))
         share = self.sensing_power_share / state.num_targets * exact.ap_power[..., None]
         # [B, M, T, Nt] -> one AP-target pair after another, each at its own power
         sensing = scale_to_power(sensing[..., None, :], share)[..., 0, :]

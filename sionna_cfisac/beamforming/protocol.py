@@ -1,7 +1,7 @@
 """What a beamformer is, and the checks that every beamformer of the package shares."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
@@ -22,8 +22,8 @@ class Beamformer(Protocol):
         ...
 
 
-def double_state(state: ChannelState) -> ChannelState:
-    """Validate a state and return it as TensorFlow tensors in double precision.
+def validated(state: ChannelState) -> tuple[ChannelState, ChannelState]:
+    """Validate a state; return it as tensors of one precision, and in double precision.
 
     Raises
     ------
@@ -31,9 +31,8 @@ def double_state(state: ChannelState) -> ChannelState:
         If a shape, a dtype or, outside a traced graph, a value is wrong
     """
     state = check_state(state)
-    return ChannelState(
-        *(tf.cast(x, tf.complex128 if x.dtype.is_complex else tf.float64) for x in state)
-    )
+    exact = (tf.cast(x, tf.complex128 if x.dtype.is_complex else tf.float64) for x in state)
+    return state, ChannelState(*exact)
 
 
 def as_input(f: Tensor, state: ChannelState) -> Tensor:
@@ -79,6 +78,6 @@ def number(value: Any, name: str, low: float = 0.0, high: float = math.inf) -> f
 
 def integer(value: Any, name: str, low: int) -> int:
     """Return ``value`` if it is an integer of at least ``low``, else raise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
         raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
-    return value
+    return int(value)

@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from sionna_cfisac.beamforming.protocol import (
     as_input,
-    double_state,
     number,
     reject_unknown,
     scale_to_power,
+    validated,
 )
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -55,7 +55,7 @@ class RZFBeamformer:
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
-        exact = double_state(state)
+        state, exact = validated(state)
         num_users = state.num_users
         if self.regularization == 0 and num_users > state.num_aps * state.num_tx_ant:
             raise ValueError(
@@ -96,9 +96,9 @@ def rzf_directions(h: Tensor, diagonal: Tensor) -> Tensor:
     # [B, M, U, U] -> [B, U, U]
     gram = tf.reduce_sum(tf.matmul(h, h, adjoint_a=False, adjoint_b=True), axis=1)
     gram = tf.math.conj(gram)  # h_uᴴ h_v, from rows that hold h_uᵀ
-    # a zero channel would leave the matrix singular; relative to its size this changes nothing
-    size = tf.reduce_max(tf.abs(gram), axis=(-2, -1))[:, None]
-    jitter = 1e-14 * size + tf.where(size > 0, tf.zeros_like(size), tf.ones_like(size))
+    # a zero channel would leave the matrix singular; 1e-14 of a UE's own entry changes nothing
+    own = tf.math.real(tf.linalg.diag_part(gram))
+    jitter = tf.where(own > 0, 1e-14 * own, tf.ones_like(own))
     matrix = gram + tf.linalg.diag(tf.cast(diagonal + jitter, gram.dtype))
     inverse = tf.linalg.cholesky_solve(
         tf.linalg.cholesky(matrix),

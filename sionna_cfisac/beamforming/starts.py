@@ -78,8 +78,12 @@ def lit_start(problem: Problem, rzf: Tensor, dual: Tensor) -> Tensor:
     ratio = problem.weight / (num_users + problem.weight)
     mean = tf.reduce_mean(gain, axis=1, keepdims=True)
     share = tf.minimum(ratio[:, None] * tf.math.divide_no_nan(gain, mean), 0.95)
-    # the streams' split and phases at the target are those of the dual guess
-    sensing = to_unit_power(problem.a[..., None] * problem.lit(dual)[:, :, None, :])
+    # the streams' split and phases at the target are those of the dual guess; an AP that has no
+    # channel to any UE has none, and any will do
+    lit = problem.lit(dual)
+    is_lit = tf.reduce_sum(tf.square(tf.abs(lit)), axis=-1, keepdims=True) > 0.0
+    lit = tf.where(is_lit, lit, tf.ones_like(lit))
+    sensing = to_unit_power(problem.a[..., None] * lit[:, :, None, :])
     own, other = (tf.cast(tf.sqrt(x), rzf.dtype)[..., None, None] for x in (1.0 - share, share))
     return to_unit_power(own * rzf + other * sensing)
 

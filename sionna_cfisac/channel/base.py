@@ -89,7 +89,7 @@ class ChannelLayer(keras.layers.Layer):
         self.sensing_noise_power = _powers(
             sensing_noise_power, num_aps, "sensing_noise_power", positive=True
         )
-        self.seed = seed
+        self.seed = None if seed is None else check_seed(seed)
         self._generator = keras.random.SeedGenerator(seed)
 
     def __call__(self, batch_size: int | Tensor, seed: int | None = None) -> ChannelState:
@@ -128,7 +128,7 @@ class ChannelLayer(keras.layers.Layer):
             while True:
                 yield self._generator
         # one call makes few draws, so the words of distinct seeds are distinct draws
-        yield from (int(s) for s in np.random.SeedSequence(seed).generate_state(64))
+        yield from (int(s) for s in np.random.SeedSequence(check_seed(seed)).generate_state(64))
 
     def _constants(self, batch_size: int | Tensor) -> dict[str, Tensor]:
         """The powers of the state, broadcast to the batch."""
@@ -145,6 +145,13 @@ def positive_int(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
     return int(value)
+
+
+def check_seed(seed: Any) -> int:
+    """Return ``seed`` if it is a non-negative integer, else raise a ``ValueError``."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed: expected a non-negative integer or None, got {seed!r}")
+    return int(seed)
 
 
 def _powers(value: Powers, size: int, name: str, positive: bool = False) -> tuple[float, ...]:

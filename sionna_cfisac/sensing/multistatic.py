@@ -8,7 +8,7 @@ from keras import ops
 
 from sionna_cfisac.arrays import resize_steering, to_complex
 from sionna_cfisac.channel import draws
-from sionna_cfisac.channel.base import positive_int
+from sionna_cfisac.channel.base import check_seed, positive_int
 from sionna_cfisac.state import ChannelState, Tensor, check_state, is_complex
 
 # A channel layer with the same seed must not draw the numbers that this one draws: targets whose
@@ -90,7 +90,7 @@ class MultistaticChannel(keras.layers.Layer):
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
         self.add_noise = add_noise
-        self.seed = seed
+        self.seed = None if seed is None else check_seed(seed)
         words = None if seed is None else _seed_words(seed, 1)[0]
         self._generator = keras.random.SeedGenerator(words)
 
@@ -112,7 +112,7 @@ class MultistaticChannel(keras.layers.Layer):
         x = ops.convert_to_tensor(x)
         _check_signal(x, state)
         gain_seed, noise_seed = (
-            (self._generator, self._generator) if seed is None else _seed_words(seed, 2)
+            (self._generator, self._generator) if seed is None else _seed_words(check_seed(seed), 2)
         )
         dtype = self.compute_dtype
         cplx = "complex128" if dtype == "float64" else "complex64"
