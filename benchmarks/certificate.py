@@ -1,6 +1,6 @@
 """How far the optimisers are from the global optimum: certified gaps, starts if crowded.
 
-    python benchmarks/certificate.py            # a few minutes
+    python benchmarks/certificate.py            # about ten minutes
 
 Prints Markdown tables; the figures of the README come from here.
 """

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from sionna_cfisac.beamforming.ascent import tangent
 from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
-from sionna_cfisac.beamforming.joint import solve_from
-from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem, to_unit_power
+from sionna_cfisac.beamforming.joint import PROBLEM_SPEC, open_spec, solve_from
+from sionna_cfisac.beamforming.problem import Problem, reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import number, reject_unknown, validated
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
@@ -86,11 +86,13 @@ def upper_bound(
         columns = tf.linalg.matrix_transpose(served)
         start = to_unit_power(tf.matmul(basis, columns, adjoint_a=True))
     point = solve_from(problem, start)
+    _, multipliers, _ = tangent(point)
+    parts = (problem, multipliers, point.price, point.weights)
     # where an AP leaves power unused its multiplier is zero, and K would be unbounded; any positive
     # one is valid, and the best of a few is kept
-    mu, k, capacity = _capacity(problem, point, _FLOORS[0])
+    mu, k, capacity = _capacity(*parts, tf.constant(_FLOORS[0], tf.float64))
     for floor in _FLOORS[1:]:
-        other = _capacity(problem, point, floor)
+        other = _capacity(*parts, tf.constant(floor, tf.float64))
         total = capacity + tf.reduce_sum(mu, axis=1)
         better = other[2] + tf.reduce_sum(other[0], axis=1) < total
         mu = tf.where(better[:, None], other[0], mu)
@@ -111,17 +113,21 @@ def upper_bound(
     return (capacity + tf.reduce_sum(mu, axis=1) + sensing) / _LN2
 
 
-def _capacity(problem: Problem, point: Point, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+@tf.function(input_signature=[PROBLEM_SPEC, open_spec(2), open_spec(1), open_spec(2), open_spec(0)])
+def _capacity(
+    problem: Problem, mu: Tensor, price: Tensor, weights: Tensor, floor: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Multipliers [B, M], K [B, U, U] and the bound [B] on Φ by dirty-paper coding."""
-    mu, k = _dual_noise(problem, point, floor)
-    return mu, k, _sum_capacity_bound(k, _sum_capacity_powers(k, point.weights))
+    mu, k = _dual_noise(problem, mu, price, floor)
+    return mu, k, _sum_capacity_bound(k, _sum_capacity_powers(k, weights))
 
 
-def _dual_noise(problem: Problem, point: Point, floor: float) -> tuple[Tensor, Tensor]:
+def _dual_noise(
+    problem: Problem, mu: Tensor, price: Tensor, floor: Tensor
+) -> tuple[Tensor, Tensor]:
     """Multipliers [B, M] that make Ω positive definite, and K = Σ HᴴΩ⁻¹H [B, U, U]."""
-    _, mu, _ = tangent(point)
     norm_a = problem.norm_a()
-    pull = point.price[:, None] * problem.gain * norm_a
+    pull = price[:, None] * problem.gain * norm_a
     least = floor * tf.reduce_mean(mu, axis=1, keepdims=True)
     mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(least > 0.0, least, 1e-12))
     xi = pull / mu / (mu - pull) / norm_a

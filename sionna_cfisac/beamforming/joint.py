@@ -177,29 +177,32 @@ class WMMSEBeamformer(JointBeamformer):
         )
 
 
-def _spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
+def open_spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
+    """Signature of a tensor of this rank and any size."""
     return tf.TensorSpec([None] * rank, dtype)
 
 
-_PROBLEM = Problem(_spec(4, tf.complex128), _spec(3, tf.complex128), _spec(2), _spec(1))
-_BEAMS = _spec(4, tf.complex128)
+PROBLEM_SPEC = Problem(
+    open_spec(4, tf.complex128), open_spec(3, tf.complex128), open_spec(2), open_spec(1)
+)
+_BEAMS = open_spec(4, tf.complex128)
 
 
 # sizes stay open in these graphs, so that one trace serves every network
-@tf.function(input_signature=[_PROBLEM])
+@tf.function(input_signature=[PROBLEM_SPEC])
 def _best_start(problem: Problem) -> Tensor:
     return refine_at_high_snr(problem, best_start(problem))
 
 
-_random_start = tf.function(random_start, input_signature=[_PROBLEM, _spec(1, tf.int32)])
+_random_start = tf.function(random_start, input_signature=[PROBLEM_SPEC, open_spec(1, tf.int32)])
 
 
-@tf.function(input_signature=[_PROBLEM, _BEAMS, _spec(0, tf.int32), _spec(0)])
+@tf.function(input_signature=[PROBLEM_SPEC, _BEAMS, open_spec(0, tf.int32), open_spec(0)])
 def _ascend(problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: Tensor) -> Ascent:
     return ascend(problem, start, max_iterations, tolerance, _MEMORY)
 
 
-@tf.function(input_signature=[_PROBLEM, _BEAMS])
+@tf.function(input_signature=[PROBLEM_SPEC, _BEAMS])
 def _polish(problem: Problem, start: Tensor) -> Point:
     """Stationary point reached from the better of ``start`` and the optimiser's own start."""
     own = refine_at_high_snr(problem, best_start(problem))
