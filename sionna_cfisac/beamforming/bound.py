@@ -131,9 +131,7 @@ def _dual_noise(
     least = floor * tf.reduce_mean(mu, axis=1, keepdims=True)
     mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(least > 0.0, least, 1e-12))
     xi = pull / mu / (mu - pull) / norm_a
-    gram, towards = problem.cross()
-    phi, xi = (tf.cast(x, gram.dtype)[..., None, None] for x in (1.0 / mu, xi))
-    return mu, tf.reduce_sum(phi * gram + xi * towards, axis=1)
+    return mu, problem.dual_gram(1.0 / mu, xi)
 
 
 def _uplink(k: Tensor, q: Tensor) -> Tensor:

@@ -93,18 +93,14 @@ def _beams(problem: Problem, x: Tensor) -> Tensor:
     pull = tf.where(problem.weight > 0.0, price[:, 0], 0.0)[:, None] * problem.gain
     phi = free / (1.0 + pull * problem.norm_a() * free)
     xi = phi * pull * free
-    gram, towards = problem.cross()
-    phi, xi = (as_complex(v)[..., None, None] for v in (phi, xi))
-    k = tf.reduce_sum(phi * gram + xi * towards, axis=1)
+    k = problem.dual_gram(phi, xi)
     root = tf.sqrt(q)
     left = as_complex(root)
-    eye = tf.eye(num_users, dtype=gram.dtype)
+    eye = tf.eye(num_users, dtype=k.dtype)
     matrix = eye + left[:, :, None] * k * left[:, None, :]
     right = tf.linalg.diag(as_complex(b / root))
     mix = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
-    f = tf.matmul(problem.h, mix[:, None])
-    lit = problem.lit(f)
-    return to_unit_power(phi * f + xi * problem.a[..., None] * lit[:, :, None, :])
+    return to_unit_power(problem.inverse_omega(phi, xi, tf.matmul(problem.h, mix[:, None])))
 
 
 def _evaluate(problem: Problem, x: Tensor) -> tuple[Point, Tensor]:

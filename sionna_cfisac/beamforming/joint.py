@@ -183,7 +183,12 @@ def open_spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
 
 
 PROBLEM_SPEC = Problem(
-    open_spec(4, tf.complex128), open_spec(3, tf.complex128), open_spec(2), open_spec(1)
+    h=open_spec(4, tf.complex128),
+    a=open_spec(3, tf.complex128),
+    gain=open_spec(2),
+    weight=open_spec(1),
+    gram=open_spec(4, tf.complex128),
+    towards=open_spec(4, tf.complex128),
 )
 _BEAMS = open_spec(4, tf.complex128)
 

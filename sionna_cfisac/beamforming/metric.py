@@ -62,16 +62,14 @@ def build_metric(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> 
     ratio = tf.minimum(point.price[:, None] * problem.gain * norm_a / mu, _MAX_RATIO)
     phi = 1.0 / mu
     xi = phi * ratio / (1.0 - ratio) / norm_a
-    gram, towards = problem.cross()
-    phi_c, xi_c = (tf.cast(x, dtype)[..., None, None] for x in (phi, xi))
-    k = tf.reduce_sum(phi_c * gram + xi_c * towards, axis=1)
+    k = problem.dual_gram(phi, xi)
     root = tf.cast(tf.sqrt(point.weights), dtype)
     eye = tf.eye(tf.shape(k)[-1], dtype=dtype)
     matrix = eye + root[:, :, None] * k * root[:, None, :]
     whitener = tf.linalg.triangular_solve(
         tf.linalg.cholesky(matrix), tf.linalg.diag(root), lower=True
     )
-    normals = _apply_inverse_omega(problem, phi, xi, point.f)
+    normals = problem.inverse_omega(phi, xi, point.f)
     heard = tf.matmul(whitener[:, None], tf.matmul(problem.h, normals, adjoint_a=True))
     shape = tf.shape(heard)
     flat = tf.reshape(heard, (shape[0], shape[1], -1))
@@ -86,7 +84,7 @@ def build_metric(problem: Problem, point: Point, mu: Tensor, active: Tensor) -> 
 
 def solve(problem: Problem, point: Point, metric: Metric, x: Tensor) -> Tensor:
     """Tangential solution of A d = x: [B, M, R, U]."""
-    omega_x = _apply_inverse_omega(problem, metric.phi, metric.xi, x)
+    omega_x = problem.inverse_omega(metric.phi, metric.xi, x)
     heard_x = tf.matmul(metric.whitener[:, None], tf.matmul(problem.h, omega_x, adjoint_a=True))
     heard_x = tf.reduce_sum(heard_x, axis=1)
     # ⟨f_m, [A⁻¹x]_m⟩ for every AP, to be cancelled by the normals
@@ -99,12 +97,6 @@ def solve(problem: Problem, point: Point, metric: Metric, x: Tensor) -> Tensor:
     omega_x -= factor * metric.normals
     heard_x -= tf.reduce_sum(factor * metric.heard, axis=1)
     back = tf.matmul(metric.whitener, heard_x, adjoint_a=True)
-    return omega_x - _apply_inverse_omega(
-        problem, metric.phi, metric.xi, tf.matmul(problem.h, back[:, None])
+    return omega_x - problem.inverse_omega(
+        metric.phi, metric.xi, tf.matmul(problem.h, back[:, None])
     )
-
-
-def _apply_inverse_omega(problem: Problem, phi: Tensor, xi: Tensor, x: Tensor) -> Tensor:
-    """Ω⁻¹x for x [B, M, R, U]."""
-    lit = tf.cast(xi, x.dtype)[..., None] * problem.lit(x)
-    return tf.cast(phi, x.dtype)[..., None, None] * x + problem.a[..., None] * lit[:, :, None, :]

@@ -51,12 +51,18 @@ class Problem(NamedTuple):
         Sensing SNR per unit of power towards the target
     weight : [B], float
         Sensing weight β
+    gram : [B, M, U, U], complex
+        The users' Gram matrix of each AP, HᴴH
+    towards : [B, M, U, U], complex
+        Hᴴa aᴴH of each AP
     """
 
     h: Tensor
     a: Tensor
     gain: Tensor
     weight: Tensor
+    gram: Tensor
+    towards: Tensor
 
     def evaluate(self, f: Tensor) -> Point:
         """Utility and gradient at the beams ``f`` [B, M, R, U]."""
@@ -91,11 +97,15 @@ class Problem(NamedTuple):
         """Squared norm of the steering vectors [B, M]."""
         return tf.reduce_sum(tf.square(tf.abs(self.a)), axis=-1)
 
-    def cross(self) -> tuple[Tensor, Tensor]:
-        """Per AP, the users' Gram matrix HᴴH and Hᴴa aᴴH, both [B, M, U, U]."""
-        gram = tf.matmul(self.h, self.h, adjoint_a=True)
-        towards = tf.matmul(self.h, self.a[..., None], adjoint_a=True)
-        return gram, tf.matmul(towards, towards, adjoint_b=True)
+    def dual_gram(self, phi: Tensor, xi: Tensor) -> Tensor:
+        """K = Σ_m H_mᴴΩ_m⁻¹H_m [B, U, U] for Ω_m⁻¹ = φ_m I + ξ_m a_m a_mᴴ."""
+        phi, xi = (as_complex(x)[..., None, None] for x in (phi, xi))
+        return tf.reduce_sum(phi * self.gram + xi * self.towards, axis=1)
+
+    def inverse_omega(self, phi: Tensor, xi: Tensor, x: Tensor) -> Tensor:
+        """Ω⁻¹x for x [B, M, R, U], with Ω_m⁻¹ = φ_m I + ξ_m a_m a_mᴴ."""
+        lit = as_complex(xi)[..., None] * self.lit(x)
+        return as_complex(phi)[..., None, None] * x + self.a[..., None] * lit[:, :, None, :]
 
 
 def inner(x: Tensor, y: Tensor) -> Tensor:
@@ -141,8 +151,14 @@ def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor
     num_users, num_tx_ant = state.num_users, state.num_tx_ant
     if num_tx_ant <= num_users + 1:
         eye = tf.eye(num_tx_ant, dtype=h.dtype)
-        return Problem(h, a, gain, weight), root_power * eye
+        return _problem(h, a, gain, weight), root_power * eye
     q, _ = tf.linalg.qr(tf.concat([h, a[..., None]], axis=-1))
     h = tf.matmul(q, h, adjoint_a=True)
     a = tf.matmul(q, a[..., None], adjoint_a=True)[..., 0]
-    return Problem(h, a, gain, weight), root_power * q
+    return _problem(h, a, gain, weight), root_power * q
+
+
+def _problem(h: Tensor, a: Tensor, gain: Tensor, weight: Tensor) -> Problem:
+    heard = tf.matmul(h, a[..., None], adjoint_a=True)
+    gram, towards = tf.matmul(h, h, adjoint_a=True), tf.matmul(heard, heard, adjoint_b=True)
+    return Problem(h, a, gain, weight, gram, towards)

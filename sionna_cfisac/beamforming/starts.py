@@ -21,7 +21,7 @@ def best_start(problem: Problem) -> Tensor:
 
 def rzf_start(problem: Problem) -> Tensor:
     """RZF over all APs, each scaled to its power: [B, M, R, U]."""
-    gram, _ = problem.cross()
+    gram = problem.gram
     num_aps, num_users = tf.shape(gram)[1], tf.shape(gram)[2]
     load = tf.cast(num_users, tf.float64) / tf.cast(num_aps, tf.float64)
     eye = tf.eye(num_users, dtype=gram.dtype)
@@ -39,25 +39,20 @@ def dual_start(problem: Problem, num_steps: int = 3) -> Tensor:
     about r = β / (U + β), and the dual uplink's powers about 1/σ² (1 here). Given those, only
     the split over the APs is missing: fixed-point steps :math:`\mu_m \leftarrow \mu_m \|F_m\|`.
     """
-    gram, towards = problem.cross()
-    dtype = gram.dtype
-    num_users = tf.cast(tf.shape(gram)[2], tf.float64)
+    num_users = tf.cast(tf.shape(problem.h)[3], tf.float64)
     ratio = (problem.weight / (num_users + problem.weight))[:, None]
     norm_a = problem.norm_a()
-    eye = tf.eye(tf.shape(gram)[2], dtype=dtype)
+    eye = tf.eye(tf.shape(problem.h)[3], dtype=problem.h.dtype)
     total = num_users + problem.weight
-    share = total / tf.cast(tf.shape(gram)[1], tf.float64)
+    share = total / tf.cast(tf.shape(problem.h)[1], tf.float64)
     mu = tf.zeros_like(problem.gain) + share[:, None]
     f = problem.h
     for _ in range(num_steps):
         phi = 1.0 / mu
         xi = phi * ratio / (1.0 - ratio) / norm_a
-        phi_c, xi_c = (tf.cast(x, dtype)[..., None, None] for x in (phi, xi))
-        k = tf.reduce_sum(phi_c * gram + xi_c * towards, axis=1)
+        k = problem.dual_gram(phi, xi)
         x = tf.linalg.cholesky_solve(tf.linalg.cholesky(k + eye), tf.zeros_like(k) + eye)
-        f = tf.matmul(problem.h, x[:, None])
-        lit = problem.lit(f)
-        f = phi_c * f + xi_c * problem.a[..., None] * lit[:, :, None, :]
+        f = problem.inverse_omega(phi, xi, tf.matmul(problem.h, x[:, None]))
         norm = tf.sqrt(tf.reduce_sum(tf.square(tf.abs(f)), axis=(2, 3)))
         mean = tf.sqrt(tf.reduce_mean(tf.square(norm), axis=1, keepdims=True))
         # an AP without channel has no beams and keeps its multiplier
