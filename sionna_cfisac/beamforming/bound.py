@@ -4,11 +4,12 @@ import math
 
 import tensorflow as tf
 
+from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.beamforming.ascent import tangent
 from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
 from sionna_cfisac.beamforming.joint import PROBLEM_SPEC, open_spec, solve_from
 from sionna_cfisac.beamforming.problem import Problem, reduce_problem, to_unit_power
-from sionna_cfisac.beamforming.protocol import number, reject_unknown, validated
+from sionna_cfisac.beamforming.protocol import validated
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)
@@ -68,8 +69,8 @@ def upper_bound(
     ValueError
         If an argument or the state is wrong, or there is more than one target
     """
-    reject_unknown(method, "method", ("dpc", "branch_and_bound"))
-    number(sensing_weight, "sensing_weight")
+    one_of(method, "method", ("dpc", "branch_and_bound"))
+    number(sensing_weight, "sensing_weight", 0.0)
     state, exact = validated(state)
     if sensing_weight > 0 and state.num_targets > 1:
         raise ValueError(

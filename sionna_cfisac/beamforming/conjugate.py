@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from sionna_cfisac.arguments import one_of
 from sionna_cfisac.beamforming.protocol import (
     as_input,
-    reject_unknown,
     scale_to_power,
     validated,
 )
@@ -39,7 +39,7 @@ class ConjugateBeamformer:
     """
 
     def __init__(self, power_split: str = "channel") -> None:
-        self.power_split = reject_unknown(power_split, "power_split", ("channel", "equal"))
+        self.power_split = one_of(power_split, "power_split", ("channel", "equal"))
 
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""

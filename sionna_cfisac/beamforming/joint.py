@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from sionna_cfisac.arguments import integer, number
 from sionna_cfisac.beamforming.ascent import Ascent, ascend
 from sionna_cfisac.beamforming.dual_ascent import refine_at_high_snr
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
-from sionna_cfisac.beamforming.protocol import as_input, integer, number, validated
+from sionna_cfisac.beamforming.protocol import as_input, validated
 from sionna_cfisac.beamforming.starts import best_start, random_start
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -104,7 +105,7 @@ class JointBeamformer:
         num_starts: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.sensing_weight = number(sensing_weight, "sensing_weight")
+        self.sensing_weight = number(sensing_weight, "sensing_weight", 0.0)
         self.max_iterations = integer(max_iterations, "max_iterations", 0)
         self.tolerance = number(tolerance, "tolerance", 0.0, 1.0)
         self.num_starts = None if num_starts is None else integer(num_starts, "num_starts", 1)

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
+from sionna_cfisac.arguments import number
 from sionna_cfisac.beamforming.protocol import (
     Beamformer,
     as_input,
-    number,
     scale_to_power,
     validated,
 )

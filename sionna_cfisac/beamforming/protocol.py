@@ -1,8 +1,6 @@
 """What a beamformer is, and the checks that every beamformer of the package shares."""
 
-import math
-from numbers import Integral, Real
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 
@@ -58,26 +56,3 @@ def scale_to_power(f: Tensor, power: Tensor) -> Tensor:
     norm = tf.reduce_sum(tf.square(tf.abs(f)), axis=(-2, -1))
     scale = tf.sqrt(tf.math.divide_no_nan(power, norm))
     return f * tf.cast(scale, f.dtype)[..., None, None]
-
-
-def reject_unknown(value: Any, name: str, allowed: tuple[str, ...]) -> str:
-    """Return ``value`` if it is one of ``allowed``, else raise a ``ValueError`` naming it."""
-    if value not in allowed:
-        raise ValueError(f"{name}: expected one of {allowed}, got {value!r}")
-    return str(value)
-
-
-def number(value: Any, name: str, low: float = 0.0, high: float = math.inf) -> float:
-    """Return ``value`` as a float if it is a finite number in [low, high], else raise."""
-    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not low <= value <= high:
-        limits = f">= {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise ValueError(f"{name}: expected a finite number {limits}, got {value!r}")
-    return float(value)
-
-
-def integer(value: Any, name: str, low: int) -> int:
-    """Return ``value`` if it is an integer of at least ``low``, else raise."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
-        raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
-    return int(value)

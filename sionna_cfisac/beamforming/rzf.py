@@ -2,10 +2,9 @@
 
 import tensorflow as tf
 
+from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.beamforming.protocol import (
     as_input,
-    number,
-    reject_unknown,
     scale_to_power,
     validated,
 )
@@ -48,9 +47,9 @@ class RZFBeamformer:
     """
 
     def __init__(self, normalization: str = "per_ap", regularization: float | None = None) -> None:
-        self.normalization = reject_unknown(normalization, "normalization", ("per_ap", "per_user"))
+        self.normalization = one_of(normalization, "normalization", ("per_ap", "per_user"))
         self.regularization = (
-            None if regularization is None else number(regularization, "regularization")
+            None if regularization is None else number(regularization, "regularization", 0.0)
         )
 
     def __call__(self, state: ChannelState) -> Tensor:

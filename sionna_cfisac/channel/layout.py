@@ -5,8 +5,8 @@ from typing import Any
 
 from keras import ops
 
+from sionna_cfisac.arguments import number, numbers
 from sionna_cfisac.channel import draws, geometry
-from sionna_cfisac.channel.arguments import number, numbers
 from sionna_cfisac.channel.geometry import Positions
 from sionna_cfisac.state import Tensor
 
@@ -43,7 +43,7 @@ class Layout:
         heights: tuple[float, float, float],
         ap_orientations: Sequence[float] | None,
     ) -> None:
-        extent = numbers(area, (2,), "area", low=0.0)
+        extent = numbers(area, "area", (2,), low=0.0)
         self.area = (float(extent[0]), float(extent[1]))
         self.counts = counts
         singular = [kind.removesuffix("s") for kind in KINDS]
@@ -59,7 +59,7 @@ class Layout:
         self.orientations = (
             None
             if ap_orientations is None
-            else numbers(ap_orientations, (counts[0],), "ap_orientations")
+            else numbers(ap_orientations, "ap_orientations", (counts[0],))
         )
 
     def heights_of(self, kind: str) -> list[float]:

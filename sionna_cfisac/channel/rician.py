@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from sionna_cfisac.arguments import numbers
 from sionna_cfisac.arrays import steering_vector, to_complex
 from sionna_cfisac.channel import draws
-from sionna_cfisac.channel.arguments import numbers
 from sionna_cfisac.state import Tensor
 
 
@@ -17,7 +17,7 @@ def k_factors(value: Any, num_aps: int, num_users: int) -> np.ndarray | None:
     if value is None:
         return None
     shape = () if np.ndim(value) == 0 else (num_aps, num_users)
-    return np.broadcast_to(numbers(value, shape, "k_factor_db"), (num_aps, num_users))
+    return np.broadcast_to(numbers(value, "k_factor_db", shape), (num_aps, num_users))
 
 
 def rician(scattered: Tensor, theta: Tensor, k: Tensor, seed: draws.Seed, dtype: str) -> Tensor:

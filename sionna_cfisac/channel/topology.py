@@ -6,10 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws, geometry
 from sionna_cfisac.channel import path_loss as gains
-from sionna_cfisac.channel.arguments import number, one_of
 from sionna_cfisac.channel.base import ChannelLayer, Powers
 from sionna_cfisac.channel.geometry import Positions
 from sionna_cfisac.channel.layout import Layout
@@ -149,8 +149,8 @@ class TopologyChannel(ChannelLayer):
             sensing_noise_power=sensing_noise_power,
             **kwargs,
         )
-        self.path_loss = one_of(path_loss, PATH_LOSS_MODELS, "path_loss")
-        self.sensing_gain = one_of(sensing_gain, SENSING_GAINS, "sensing_gain")
+        self.path_loss = one_of(path_loss, "path_loss", PATH_LOSS_MODELS)
+        self.sensing_gain = one_of(sensing_gain, "sensing_gain", SENSING_GAINS)
         if not isinstance(line_of_sight, bool) and line_of_sight != "random":
             raise ValueError(
                 f"line_of_sight: expected True, False or 'random', got {line_of_sight!r}"
@@ -163,13 +163,13 @@ class TopologyChannel(ChannelLayer):
             (ap_height, ue_height, target_height),
             ap_orientations,
         )
-        self.carrier_frequency = number(carrier_frequency, "carrier_frequency", low=0.0)
-        self.path_loss_exponent = number(path_loss_exponent, "path_loss_exponent", low=0.0)
+        self.carrier_frequency = number(carrier_frequency, "carrier_frequency", 0.0, above=True)
+        self.path_loss_exponent = number(path_loss_exponent, "path_loss_exponent", 0.0, above=True)
         self.reference_loss_db = (
             None if reference_loss_db is None else number(reference_loss_db, "reference_loss_db")
         )
-        self.shadowing_std_db = number(shadowing_std_db, "shadowing_std_db", low=0.0, closed=True)
-        self.rcs = number(rcs, "rcs", low=0.0)
+        self.shadowing_std_db = number(shadowing_std_db, "shadowing_std_db", 0.0)
+        self.rcs = number(rcs, "rcs", 0.0, above=True)
         self._k_factor = k_factors(k_factor_db, num_aps, num_users)
         if path_loss in URBAN_UE_HEIGHTS:
             for where, what in urban_conflicts(
