@@ -3,6 +3,7 @@ r"""Uniform linear arrays at half a wavelength: steering vectors and what they r
 import math
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -10,9 +11,13 @@ from sionna_cfisac.state import Tensor, complex_dtype, is_complex, real_dtype
 
 
 def to_complex(real: Tensor, imag: Tensor) -> Tensor:
-    """Join real and imaginary parts of one dtype into a complex tensor, on any backend."""
+    """Join real and imaginary parts into a complex tensor of the first one's precision."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # the gradient of a cast to complex warns, and ops.view_as_complex gives single precision
+        return tf.complex(real, tf.cast(imag, real.dtype))
     dtype = complex_dtype(real)
-    # ops.view_as_complex would return single precision with TensorFlow
     return ops.cast(real, dtype) + 1j * ops.cast(imag, dtype)
 
 

@@ -10,6 +10,7 @@ _HOMES = {
     "ConjugateBeamformer": "conjugate",
     "SensingConjugateBeamformer": "conjugate",
     "RZFBeamformer": "rzf",
+    "HeteroGNNBeamformer": "hetero_gnn",
     "NullspaceSensingBeamformer": "nullspace",
     "WMMSEBeamformer": "joint",
     "JointBeamformer": "joint",

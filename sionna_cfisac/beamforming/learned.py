@@ -1,0 +1,250 @@
+"""What all learned beamformers share: weights in a file, and a card that says what they are."""
+
+import hashlib
+import inspect
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from sionna_cfisac.beamforming.weights import (
+    CARD_FORMAT,
+    CARD_VERSION,
+    PRETRAINED,
+    pretrained_names,
+    read_card,
+    weights_files,
+)
+from sionna_cfisac.state import ChannelState, Tensor
+
+L = TypeVar("L", bound="LearnedBeamformer")
+
+
+class LearnedBeamformer(keras.layers.Layer):
+    """Base of the beamformers with trainable weights.
+
+    A subclass creates its weights in the constructor, implements ``call(state)`` and
+    ``architecture()``, the constructor arguments that the weights depend on.
+    """
+
+    conditioned = False
+    """Whether ``call`` takes a ``sensing_weight`` that the beams depend on."""
+
+    def architecture(self) -> dict[str, Any]:
+        """Constructor arguments that fix the shapes and the meaning of the weights."""
+        raise NotImplementedError
+
+    def beams(self, state: ChannelState, sensing_weight: float | Tensor) -> Tensor:
+        """Beams for a sensing weight, of which only a conditioned network is told.
+
+        Parameters
+        ----------
+        state : ChannelState
+            Channels
+        sensing_weight : float or [B], float
+            Weight β
+
+        Returns
+        -------
+        f : [B, M, S, Nt], complex
+            Beams
+        """
+        if self.conditioned:
+            return self(state, sensing_weight=sensing_weight)
+        return self(state)
+
+    def save(
+        self, path: str | os.PathLike, card: dict[str, Any] | None = None, *, half: bool = False
+    ) -> Path:
+        """Write the weights, and beside them a JSON card with the architecture.
+
+        Parameters
+        ----------
+        path : path
+            ``NAME.weights.h5``; the suffix may be left out. The card is ``NAME.json``
+        card : dict, optional
+            What else the card should say, for instance how the network was trained
+        half : bool
+            Store the weights in half precision
+
+        Returns
+        -------
+        Path
+            The file with the weights
+
+        Raises
+        ------
+        ValueError
+            If a weight is not finite, or too large for half precision
+        TypeError
+            If JSON cannot store the card
+        """
+        file, card_file = weights_files(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(file.name + ".partial")
+        partial_card = card_file.with_name(card_file.name + ".partial")
+        try:
+            self._write(partial, half)
+            text = self._card(card or {}, partial)
+            partial_card.write_text(text, encoding="utf-8")
+            os.replace(partial, file)
+            os.replace(partial_card, card_file)
+        finally:
+            partial.unlink(missing_ok=True)
+            partial_card.unlink(missing_ok=True)
+        return file
+
+    def _write(self, file: Path, half: bool) -> None:
+        with h5py.File(file, "w") as store:
+            for name, weight in self._named_weights().items():
+                value = np.asarray(ops.convert_to_numpy(weight))
+                with np.errstate(over="ignore"):
+                    stored = value.astype(np.float16) if half else value
+                if not np.isfinite(stored).all():
+                    largest = np.abs(value).max()
+                    raise ValueError(
+                        f"{name}: expected finite weights of {stored.dtype}, got {largest:g}"
+                    )
+                store[name] = stored
+
+    def _card(self, card: dict[str, Any], file: Path) -> str:
+        # "format" and what load() relies on come last, so that a card cannot change them
+        text = {
+            **card,
+            "format": CARD_FORMAT,
+            "format_version": CARD_VERSION,
+            "type": type(self).__name__,
+            "architecture": self.architecture(),
+            "num_parameters": sum(math.prod(weight.shape) for weight in self.weights),
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        }
+        return json.dumps(text, indent=2) + "\n"
+
+    @classmethod
+    def load(cls: type[L], path: str | os.PathLike, **options: Any) -> L:
+        """A beamformer with the weights of a file that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            ``NAME.weights.h5``; the suffix may be left out
+        **options
+            Constructor arguments that are not part of the architecture, e.g. ``dtype``
+
+        Raises
+        ------
+        FileNotFoundError
+            If the weights or their card are not there
+        ValueError
+            If either is damaged, of another type, or does not fit an option
+        """
+        file, card_file = weights_files(path)
+        card = read_card(file)
+        if card["type"] != cls.__name__:
+            raise ValueError(f"{card_file}: expected weights of {cls.__name__}, got {card['type']}")
+        if not file.exists():
+            raise FileNotFoundError(f"{file}: no such file")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
+            raise ValueError(
+                f"{file}: expected the weights that {card_file.name} describes, got another "
+                "or a damaged file (its checksum differs)"
+            )
+        known = card["architecture"]
+        for name in sorted(set(options) & set(known)):
+            raise ValueError(
+                f"{name}: expected none, since the weights fix it to {known[name]!r}, "
+                f"got {options[name]!r}"
+            )
+        unknown = sorted(set(known) - set(inspect.signature(cls.__init__).parameters))
+        if unknown:
+            raise ValueError(f"{card_file}: {cls.__name__} has no argument {', '.join(unknown)}")
+        layer = cls(**known, **options)
+        layer._assign(file)
+        return layer
+
+    @classmethod
+    def from_pretrained(cls: type[L], name: str, **options: Any) -> L:
+        """A beamformer with weights that come with the package.
+
+        Parameters
+        ----------
+        name : str
+            Name of the weights; :func:`pretrained_names` lists them
+        **options
+            As in :meth:`load`
+
+        Raises
+        ------
+        ValueError
+            If there are no weights of this name, or an option does not fit them
+        """
+        names = pretrained_names(cls.__name__)
+        if name not in names:
+            raise ValueError(f"name: expected one of {names}, got {name!r}")
+        return cls.load(PRETRAINED / name, **options)
+
+    @classmethod
+    def from_config(cls: type[L], config: dict[str, Any]) -> L:
+        """A beamformer with new weights, from what ``get_config`` returned; for Keras."""
+        arguments = dict(config)
+        trainable = arguments.pop("trainable", True)
+        layer = cls(**arguments)
+        layer.trainable = trainable
+        return layer
+
+    def start_from(self: L, other: L) -> None:
+        """Take over the weights of another network of the same kind, before training.
+
+        Weights that only this one has stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If the other has weights that this one lacks, or of another shape
+        """
+        mine, theirs = self._named_weights(), other._named_weights()
+        for name, weight in theirs.items():
+            if name not in mine or mine[name].shape != weight.shape:
+                raise ValueError(
+                    f"other: expected the architecture {self.architecture()}, "
+                    f"got {other.architecture()}"
+                )
+        for name, weight in theirs.items():
+            mine[name].assign(weight)
+
+    def _named_weights(self) -> dict[str, Any]:
+        """Weights by a name that does not depend on the names of the layers around."""
+        named: dict[str, Any] = {}
+        for weight in self.weights:
+            # layer and weight; what stands before depends on where the network was created
+            name = "/".join(weight.path.split("/")[-2:])
+            if name in named:
+                raise RuntimeError(f"two weights of {self.name} are named {name}")
+            named[name] = weight
+        return named
+
+    def _assign(self, file: Path) -> None:
+        named = self._named_weights()
+        with h5py.File(file, "r") as store:
+            stored: dict[str, np.ndarray] = {}
+            store.visititems(
+                lambda name, item: (
+                    stored.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+        for name in sorted({*named, *stored}):
+            shape = tuple(named[name].shape) if name in named else None
+            found = stored[name].shape if name in stored else None
+            if shape != found:
+                raise ValueError(
+                    f"{file}: its weights do not fit the architecture of the card: "
+                    f"{name}: expected shape {shape}, got {found}"
+                )
+        for name, weight in named.items():
+            weight.assign(stored[name].astype(weight.dtype))

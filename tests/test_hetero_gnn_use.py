@@ -1,0 +1,293 @@
+"""Where the heterogeneous GNN can be used: graphs, Sionna, Keras, JAX; and what it refuses."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from reference_gnn import make_network, make_state, single
+
+from sionna_cfisac import ChannelState, metrics
+from sionna_cfisac.beamforming import HeteroGNNBeamformer
+from sionna_cfisac.beamforming.graph_layer import HeteroGraphLayer
+
+
+@pytest.fixture(scope="module")
+def state():
+    return make_state()
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return make_network()
+
+
+@pytest.fixture(scope="module")
+def conditioned():
+    return make_network(conditioned=True)
+
+
+@pytest.fixture(scope="module", params=["plain", "conditioned"])
+def network(request, plain):
+    is_plain = request.param == "plain"
+    return plain if is_plain else make_network(conditioned=True, sensing_weight=1.5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_graph_and_xla_agree_with_eager(network, state, jit_compile):
+    compiled = tf.function(network, jit_compile=jit_compile)
+    tensors = ChannelState(*map(tf.constant, state))
+    np.testing.assert_allclose(compiled(tensors), network(state), atol=1e-12)
+
+
+def test_one_trace_for_any_batch(conditioned):
+    signature = ChannelState(*(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in make_state()))
+    weights = tf.TensorSpec([None], tf.float64)
+
+    @tf.function(input_signature=[signature, weights])
+    def run(state, sensing_weight):
+        return conditioned(state, sensing_weight)
+
+    for batch in (1, 5):
+        state, weight = make_state(batch), np.linspace(0.5, 3.0, batch)
+        np.testing.assert_allclose(run(state, weight), conditioned(state, weight), atol=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_in_a_sionna_block(network, state, precision):
+    phy = pytest.importorskip("sionna.phy")
+
+    class Precoder(phy.Block):
+        def __init__(self):
+            super().__init__(precision=precision)
+            self._beamformer = network
+
+        def call(self, state):
+            return self._beamformer(state)
+
+    f = Precoder()(state)
+    assert f.dtype == (tf.complex64 if precision == "single" else tf.complex128)
+    np.testing.assert_allclose(f, network(state), atol=1e-5)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class SumRate(keras.Model):
+    """A model that a user might write around the network."""
+
+    def __init__(self, beamformer, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.beamformer = beamformer
+        self.built = True
+
+    def call(self, fields):
+        state = ChannelState(**fields)
+        return metrics.sum_rate(state, self.beamformer(state))
+
+    def get_config(self):
+        return {"beamformer": keras.saving.serialize_keras_object(self.beamformer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["beamformer"]))
+
+
+def test_in_a_subclassed_model_that_is_saved_and_loaded(network, state, tmp_path):
+    model = SumRate(network)
+    fields = {name: tf.constant(x) for name, x in state._asdict().items()}
+    expected = model(fields)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(fields), expected)
+    assert len(loaded.trainable_variables) == len(network.trainable_variables)
+
+
+def test_in_a_functional_model_that_is_saved_and_loaded(network, state, tmp_path):
+    inputs = [keras.Input(x.shape[1:], dtype=str(x.dtype)) for x in state]
+    f = network(ChannelState(*inputs))
+    assert f.shape == (None, 3, 3, 4)
+    model = keras.Model(inputs, f)
+    values = [tf.constant(x) for x in state]
+    np.testing.assert_allclose(model(values), network(state), atol=1e-12)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(values), model(values))
+
+
+def test_the_sensing_weight_can_be_an_input_of_a_functional_model(conditioned, state, tmp_path):
+    inputs = [keras.Input(x.shape[1:], dtype=str(x.dtype)) for x in state]
+    weight = keras.Input((), dtype="float64")
+    model = keras.Model([*inputs, weight], conditioned(ChannelState(*inputs), weight))
+    values = [*map(tf.constant, state), tf.constant([0.1, 1.0, 8.0], tf.float64)]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(values), conditioned(state, values[-1]), atol=1e-12)
+
+
+def test_configuration():
+    network = make_network(conditioned=True, sensing_weight=3.0, aggregation="sum", name="mine")
+    network.trainable = False
+    copy = HeteroGNNBeamformer.from_config(network.get_config())
+    assert copy.get_config() == network.get_config()
+    assert (copy.name, copy.sensing_weight, copy.compute_dtype) == ("mine", 3.0, "float64")
+    assert not copy.trainable_weights
+
+
+def test_lists_and_arrays_are_channels_too(network, state):
+    lists = ChannelState(*(x.tolist() for x in state))
+    np.testing.assert_allclose(network(lists), network(state), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"num_tx_ant": 0}, "num_tx_ant"),
+        ({"num_tx_ant": 4.0}, "num_tx_ant"),
+        ({"hidden_dim": 0}, "hidden_dim"),
+        ({"num_layers": 0}, "num_layers"),
+        ({"aggregation": "max"}, "aggregation"),
+        ({"negative_slope": 1.5}, "negative_slope"),
+        ({"negative_slope": float("nan")}, "negative_slope"),
+        ({"sensing_gain_on_edge": 1}, "sensing_gain_on_edge"),
+        ({"conditioned": "yes"}, "conditioned"),
+        ({"conditioned": True, "sensing_weight": -0.1}, "sensing_weight"),
+        ({"conditioned": True, "sensing_weight": 20.1}, "sensing_weight"),
+        ({"conditioned": True, "sensing_weight": "2"}, "sensing_weight"),
+        ({"sensing_weight": 2.0}, "sensing_weight"),
+        ({"dtype": "float16"}, "dtype"),
+        ({"dtype": "mixed_float16"}, "dtype"),
+    ],
+)
+def test_wrong_arguments_are_named(options, argument):
+    with pytest.raises(ValueError, match=rf"^{argument}: expected .*got "):
+        HeteroGNNBeamformer(**options)
+
+
+def test_a_layer_refuses_an_aggregation_that_it_does_not_know():
+    with pytest.raises(ValueError, match=r"^aggregation: expected one of .*got 'max'"):
+        HeteroGraphLayer(4, vertex_dim=0, edge_dim=4, aggregation="max")
+
+
+def first_set_to(value):
+    def change(array):
+        array = array.copy()
+        array.reshape(-1)[0] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "message"),
+    [
+        ("h", first_set_to(np.nan), r"h: expected finite values, got .*at index \(0, 0, 0, 0\)"),
+        ("h", lambda x: x.real, "h: expected a complex tensor, got dtype"),
+        ("h", lambda x: x[:, :, :0], r"h: expected shape .*\(U must be at least 1\), got"),
+        ("a", lambda x: x[:, :, :0], r"a: expected shape .*\(T must be at least 1\), got"),
+        ("a", lambda x: x[..., :3], r"a: expected shape \[3, 3, T, 4\], got \(3, 3, 1, 3\)"),
+        ("a", lambda x: 2 * x, "a: expected squared norm Nt=4, got 16"),
+        ("noise_power", first_set_to(0.0), "noise_power: expected positive values, got 0.0"),
+        ("noise_power", lambda x: None, "noise_power: expected numbers"),
+        ("ap_power", first_set_to(-1.0), "ap_power: expected non-negative values, got -1.0"),
+    ],
+)
+def test_a_wrong_state_is_refused(network, state, field, change, message):
+    wrong = state._replace(**{field: change(getattr(state, field))})
+    with pytest.raises(ValueError, match=f"^{message}"):
+        network(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 1.0, np.ones(3), (1.0, 2.0)])
+def test_what_is_not_a_state_is_refused(network, wrong):
+    with pytest.raises(ValueError, match=r"^state: expected a ChannelState, got "):
+        network(wrong)
+
+
+def test_another_number_of_antennas_is_refused(network):
+    message = r"^state: expected channels of 4 antennas .*got h of shape \(3, 3, 2, 6\)"
+    with pytest.raises(ValueError, match=message):
+        network(make_state(num_ant=6))
+
+
+def test_shapes_are_checked_in_a_trace_too(network):
+    state = ChannelState(*map(tf.constant, make_state(num_ant=6)))
+    with pytest.raises(ValueError, match="state: expected channels of 4 antennas"):
+        tf.function(network)(state)
+
+
+def test_a_conditioned_network_needs_a_sensing_weight(conditioned, state):
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected .*constructor.*got None"):
+        conditioned(state)
+
+
+def test_a_network_that_is_not_conditioned_takes_no_sensing_weight(plain, state):
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected none, .*got 2\.0"):
+        plain(state, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(2), r"a number or shape \[3\], got \(2,\)"),
+        (np.ones((3, 1)), r"a number or shape \[3\], got \(3, 1\)"),
+        (np.nan, "finite numbers, got nan"),
+        ([1.0, np.inf, 1.0], "finite numbers, got inf"),
+        ("much", "a number or .*got 'much'"),
+    ],
+)
+def test_a_wrong_sensing_weight_is_refused(conditioned, state, weight, message):
+    with pytest.raises(ValueError, match=f"^sensing_weight: expected {message}"):
+        conditioned(state, weight)
+
+
+JAX = r"""
+import sys
+
+import numpy as np
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "sionna", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+
+import jax
+import keras
+
+assert keras.backend.backend() == "jax"
+
+from sionna_cfisac import ChannelState
+from sionna_cfisac.beamforming import HeteroGNNBeamformer
+
+data = np.load(sys.argv[1])
+state = ChannelState(*(data[name] for name in ChannelState._fields))
+network = HeteroGNNBeamformer.load(sys.argv[2], sensing_weight=2.0)
+np.savez(sys.argv[3], eager=network(state), jit=jax.jit(network)(state))
+assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
+"""
+
+
+def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):
+    pytest.importorskip("jax")
+    # few layers, because JAX compiles every operation of every shape
+    network = make_network(conditioned=True, sensing_weight=2.0, num_layers=1, dtype="float32")
+    network.save(tmp_path / "net")
+    np.savez(tmp_path / "in.npz", **single(state)._asdict())
+    files = [str(tmp_path / name) for name in ("in.npz", "net.weights.h5", "out.npz")]
+    run = subprocess.run(
+        [sys.executable, "-c", JAX, *files],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    theirs = np.load(tmp_path / "out.npz")
+    for name in ("eager", "jit"):
+        assert theirs[name].dtype == np.complex64
+        np.testing.assert_allclose(theirs[name], network(single(state)), atol=1e-5)
