@@ -54,11 +54,11 @@ class HeteroGNNBeamformer(LearnedBeamformer):
     The edges to the UEs give the streams 0…U-1, those to the targets one sensing stream each. The
     weights do not depend on the numbers of APs, UEs and targets; permuting them permutes the beams.
 
-    Three things differ from the paper. Its (12) does not show the network how strongly an AP sees the
-    target; the factor :math:`\sqrt{g_{mt}}` does (``sensing_gain_on_edge=False`` leaves it out).
-    Its (13) sums over neighbours; the mean is the same up to a rescaling of the weights where it
-    is trained, carries over better to other numbers of APs, and trains faster. The edges have a
-    bias, which (14) as printed lacks.
+    Three things differ from the paper. Its (12) does not show the network how strongly an AP sees
+    the target; the factor :math:`\sqrt{g_{mt}}` does, unless ``sensing_gain_on_edge=False``. Its
+    (13) sums over neighbours; the mean is the same up to a rescaling of the weights where it is
+    trained, carries over better to other numbers of APs, and trains faster. The edges have a bias,
+    which (14) as printed lacks.
 
     A *conditioned* network also reads the sensing weight and the noise power of the UEs. Features
     of both pass through two layers to a context :math:`\mathbf{c}`, which scales and shifts what
