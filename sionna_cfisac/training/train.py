@@ -1,0 +1,227 @@
+"""Training with Model.fit: logs, checkpoints, exact resumption."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+from keras import ops
+
+from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.training.data import TrainingData
+from sionna_cfisac.training.log import Logs
+from sionna_cfisac.training.model import TrainingModel
+from sionna_cfisac.training.validation import Score, Validation
+
+LAST, BEST = "last.weights.h5", "best.weights.h5"
+_EPOCH, _BEST, _SECONDS = "epoch", "best", "seconds"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast to train.
+
+    Attributes
+    ----------
+    num_epochs : int
+        Number of epochs; every one ends with a validation and a checkpoint
+    learning_rate : float
+        Highest learning rate of Adam; it falls to zero along a half cosine
+    warmup_steps : int
+        Number of steps over which the learning rate first rises from zero; at most half of all
+    """
+
+    num_epochs: int
+    learning_rate: float = 3e-3
+    warmup_steps: int = 100
+
+
+class TrainingError(RuntimeError):
+    """The training cannot go on, although its arguments are right."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a training tells while it runs.
+
+    Attributes
+    ----------
+    step : int
+        Steps done
+    objective : float
+        What is maximised, utility / (1 + β), averaged over the epoch's batches so far
+    scores : None or list of Score
+        Of the validation that has just been done, if any
+    """
+
+    step: int
+    objective: float
+    scores: list[Score] | None = None
+
+
+def train(
+    beamformer: LearnedBeamformer,
+    data: TrainingData,
+    validation: Validation,
+    plan: TrainingPlan,
+    folder: Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> float:
+    """Train a beamformer in place; it ends with the weights of its best validation.
+
+    After every epoch the folder holds the checkpoints ``last.weights.h5``, with all that it takes
+    to go on as if nothing had happened, and ``best.weights.h5``; ``log.csv``, and the same for
+    TensorBoard in ``tensorboard``.
+
+    Parameters
+    ----------
+    beamformer : LearnedBeamformer
+        The layer to train
+    data : TrainingData
+        Batches to train on; its ``epoch`` is set here, the first one being 1
+    validation : Validation
+        Scores after every epoch
+    plan : TrainingPlan
+        How long and how fast
+    folder : Path
+        Where checkpoints and logs go
+    resume : bool
+        Continue from the checkpoints where there are any
+    on_progress : callable, optional
+        Called after every step and every validation
+
+    Returns
+    -------
+    float
+        Seconds spent, those before an interruption included
+
+    Raises
+    ------
+    TrainingError
+        If a checkpoint is missing, damaged or of another beamformer, or the objective not finite
+    """
+    model = TrainingModel(beamformer)
+    steps = plan.num_epochs * data.steps_per_epoch
+    warmup = min(plan.warmup_steps, steps // 2)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else plan.learning_rate,
+        steps - warmup,
+        warmup_target=plan.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    model.compile(optimizer=keras.optimizers.Adam(schedule))
+    model.optimizer.build(model.trainable_variables)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _restore(model, folder) if resume and (folder / LAST).exists() else _fresh()
+    epoch = int(state[_EPOCH])
+    with Logs(folder, validation.sensing_weights, epoch) as logs:
+        follower = _Follower(validation, folder, logs, state, data, on_progress)
+        model.fit(
+            data,
+            initial_epoch=epoch,
+            epochs=plan.num_epochs,
+            verbose=0,
+            callbacks=[follower],
+            shuffle=False,
+        )
+    model.load_weights(folder / BEST)
+    return float(follower.state[_SECONDS])
+
+
+class _Follower(keras.callbacks.Callback):
+    """Validates, logs and saves after every epoch."""
+
+    def __init__(
+        self,
+        validation: Validation,
+        folder: Path,
+        logs: Logs,
+        state: dict[str, float],
+        data: TrainingData,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        super().__init__()
+        self.state = state
+        self._validation, self._folder, self._logs = validation, folder, logs
+        self._data = data
+        self._tell = on_progress or (lambda progress: None)
+        self._start = time.perf_counter() - state[_SECONDS]
+        self._steps_before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._steps_before = epoch * self._data.steps_per_epoch
+        # by its number, so that a resumed training draws what an uninterrupted one would
+        self._data.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        step, objective = self._steps_before + batch + 1, -float((logs or {})["loss"])
+        _check(objective, "objective", step)
+        self._tell(Progress(step, objective))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        scores = self._validation(self.model.beamformer)
+        quality = _quality(scores)
+        step = (epoch + 1) * self._data.steps_per_epoch
+        _check(quality, "validation", step)
+        objective = -float((logs or {})["loss"])
+        better = quality > self.state[_BEST]
+        self.state = {
+            _EPOCH: epoch + 1,
+            _BEST: max(quality, self.state[_BEST]),
+            _SECONDS: time.perf_counter() - self._start,
+        }
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self._logs.write(epoch, step, self.state[_SECONDS], rate, objective, scores)
+        if better:
+            _save(self.model, self._folder / BEST, self.state)
+        _save(self.model, self._folder / LAST, self.state)
+        self._tell(Progress(step, objective, scores))
+
+
+def _quality(scores: list[Score]) -> float:
+    """One number to compare epochs by: the mean share, or objective where one is not known."""
+    values = [score.share for score in scores if score.share is not None]
+    if len(values) < len(scores):
+        values = [score.utility / (1.0 + score.sensing_weight) for score in scores]
+    return sum(values) / len(values)
+
+
+def _check(value: float, what: str, step: int) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(f"the {what} gives {value} at step {step}; try a lower learning_rate")
+
+
+def _fresh() -> dict[str, float]:
+    return {_EPOCH: 0, _BEST: float("-inf"), _SECONDS: 0.0}
+
+
+def _save(model: keras.Model, file: Path, state: dict[str, float]) -> None:
+    partial = file.with_name("partial-" + file.name)
+    model.save_weights(partial, overwrite=True)
+    with h5py.File(partial, "r+") as store:
+        # in the same file, so that a kill between two writes cannot part them
+        store.attrs.update(state)
+    with partial.open("rb") as written:
+        os.fsync(written.fileno())
+    os.replace(partial, file)
+
+
+def _restore(model: keras.Model, folder: Path) -> dict[str, float]:
+    state: dict[str, float] = {}
+    # the best one is not needed before the end, but then it had better be there
+    for file in (folder / BEST, folder / LAST):
+        try:
+            with h5py.File(file, "r") as store:
+                state = {key: float(store.attrs[key]) for key in (_EPOCH, _BEST, _SECONDS)}
+            model.load_weights(file)
+        except (OSError, KeyError, ValueError) as error:
+            message = f"{file}: expected a checkpoint of this training, {error}"
+            raise TrainingError(message) from error
+    return state
