@@ -109,11 +109,9 @@ def run(
     folder = output or Path("results") / study.scenario.name
     prepare_output(folder, study, resume, force)
 
-    # a file or a pipe has no width to respect
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    console = _console()
+    files: list[Path] = []
+    with _interruptible(f"the finished conditions are in {folder}"):
         with _quiet_start():
             from sionna_cfisac.scenario.report import make_display, print_table
             from sionna_cfisac.scenario.runner import run_study
@@ -121,28 +119,54 @@ def run(
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)
-        files: list[Path] = []
         if study.scenario.figures != []:
             # Matplotlib loads when the numbers are on the screen and on the disk
             from sionna_cfisac.scenario.figures import draw_figures
 
             files = draw_figures(study, folder)
-    except KeyboardInterrupt:
-        again = [
-            "cfisac",
-            *(a for a in sys.argv[1:] if a not in ("--resume", "--force")),
-            "--resume",
-        ]
-        print(
-            f"interrupted; the finished conditions are in {folder}, continue with: "
-            f"{shlex.join(again)}",
-            file=sys.stderr,
-        )
-        raise typer.Exit(EXIT_FAILED) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
     figures = f", {len(files)} figure files" if files else ""
     console.print(f"{folder}: results.csv, run.json{figures}", markup=False, highlight=False)
+
+
+@app.command()
+def train(
+    file: ScenarioFile,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Output folder; default trained/NAME")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the training in the output folder")
+    ] = False,
+    fast: Fast = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the training in the output folder")
+    ] = False,
+) -> None:
+    """Train the network of a scenario: weights, card, logs and checkpoints in the output folder."""
+    from sionna_cfisac.scenario.load import load_study
+    from sionna_cfisac.scenario.training_output import prepare_training
+
+    if resume and force:
+        raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
+    scenario = load_study(file, overrides or [], fast).scenario
+    if scenario.training is None:
+        raise ScenarioError([Problem(str(file), "training", "this section is required to train")])
+    if fast and not any(key.startswith("training.") for key in scenario.fast or {}):
+        message = "expected keys of training in the file's section 'fast', which shorten it"
+        raise ScenarioError([Problem("--fast", "", message)])
+    folder = output or Path("trained") / scenario.name
+    prepare_training(folder, scenario, resume, force)
+    console = _console()
+    with _interruptible(f"the last checkpoint is in {folder}"):
+        with _quiet_start():
+            from sionna_cfisac.scenario.training import train_network
+            from sionna_cfisac.scenario.training_report import print_scores, training_display
+
+        with training_display(scenario.name, scenario.training.steps, console) as show:
+            weights, scores = train_network(scenario, folder, resume=resume, on_progress=show)
+        print_scores(console, scores)
+    console.print(f"{weights}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -215,6 +239,30 @@ def list_() -> None:
         for name, about in entries.items():
             table.add_row(Text(f"  {name}"), Text(about))
         console.print(table)
+
+
+def _console() -> Console:
+    # a file or a pipe has no width to respect
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+@contextmanager
+def _interruptible(state: str) -> Iterator[None]:
+    """On Ctrl-C say what is saved and how to go on; ``state`` is the first part of that."""
+    # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = [
+            "cfisac",
+            *(a for a in sys.argv[1:] if a not in ("--resume", "--force")),
+            "--resume",
+        ]
+        print(f"interrupted; {state}, continue with: {shlex.join(again)}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from sionna_cfisac import plotting
-from sionna_cfisac.plots import style
 
 WEIGHT = "objective.sensing_weight"
 JOINT = {0.0: (15.1, 10.1), 1.0: (14.53, 42.9), 5.0: (13.06, 68.0), 10.0: (12.15, 74.6)}
@@ -218,49 +217,6 @@ def test_pyplot_keeps_no_figure(table):
     before = pyplot.get_fignums()
     list(figures(table))
     assert pyplot.get_fignums() == before
-
-
-def test_styles_are_distinct_and_stable():
-    names = ["joint", "wmmse", "rzf", "conjugate", "sensing_conjugate", "nullspace_sensing"]
-    names += ["hetero_gnn", "upper_bound", "mine", "yours", "theirs"]
-    looks = style.styles(names)
-    assert list(looks) == names
-    assert len(set(looks.values())) == len(names)
-    # neither the order nor other methods change the package's own
-    assert style.styles(["rzf", "mine"])["rzf"] == looks["rzf"]
-    assert style.styles(reversed(names)) == looks
-    many = style.styles([f"method {i}" for i in range(40)])
-    assert len(set(many.values())) == 40
-
-
-def test_no_two_methods_of_the_quickstart_share_colour_or_marker():
-    names = ["conjugate", "conjugate_equal", "sensing_conjugate", "rzf", "rzf_per_user"]
-    names += ["nullspace_sensing", "wmmse", "joint", "hetero_gnn", "upper_bound"]
-    looks = style.styles(names).values()
-    assert len({look.color for look in looks}) == len(names)
-    assert len({look.marker for look in looks}) == len(names)
-
-
-def test_a_variant_is_named_after_its_method():
-    assert style.method_label("rzf_per_user") == "RZF (per user)"
-    assert style.method_label("sensing_conjugate_2") == "Conjugate (sensing) (2)"
-    assert style.method_label("rzfish_x") == "rzfish x"
-
-
-def test_colours_differ_in_lightness_or_hue_for_dichromats():
-    # distances in the projections of Viénot, Brettel and Mollon (1999) for missing L and M cones
-    to_lms = np.array(
-        [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
-    )
-    protan = np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])
-    deutan = np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]])
-    methods = ["joint", "wmmse", "rzf", "conjugate", "sensing_conjugate", "nullspace_sensing"]
-    colors = [matplotlib.colors.to_rgb(s.color) for s in style.styles(methods).values()]
-    linear = to_lms @ (np.array(colors).T ** 2.2)
-    for simulate in (np.eye(3), protan, deutan):
-        seen = np.linalg.solve(to_lms, simulate @ linear).clip(0, 1) ** (1 / 2.2)
-        apart = np.linalg.norm(seen[:, :, None] - seen[:, None, :], axis=0)
-        assert (apart + np.eye(len(methods))).min() > 0.1
 
 
 def test_saved_files(table, tmp_path):

@@ -6,18 +6,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sionna_cfisac import channel
-from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS
+from sionna_cfisac import beamforming, channel
+from sionna_cfisac.scenario.beamformer_specs import BEAMFORMER_CLASSES, BEAMFORMERS
 from sionna_cfisac.scenario.build import make_beamformer, make_channel
 from sionna_cfisac.scenario.channel_specs import CHANNELS
 from sionna_cfisac.scenario.errors import ScenarioError
 from sionna_cfisac.scenario.load import study_of
+from sionna_cfisac.scenario.training import make_network
+from sionna_cfisac.scenario.training_specs import HeteroGNNNetworkSpec
 
 # set by other sections of the file, or by the runner
 ELSEWHERE = {
     "num_aps", "num_users", "num_tx_ant", "num_targets", "total_power", "ap_power", "noise_power",
     "sensing_noise_power", "sensing_gain", "rcs", "seed", "dtype", "name",
 }  # fmt: skip
+TRAINED = {"hetero_gnn": HeteroGNNNetworkSpec}
+NETWORK = {
+    "hidden_dim": 6,
+    "num_layers": 2,
+    "aggregation": "sum",
+    "negative_slope": 0.2,
+    "sensing_gain_on_edge": False,
+    "conditioned": True,
+}
 TOPOLOGY = {
     "area": [300.0, 200.0],
     "ap_positions": [[0.0, 0.0, 9.0], [200.0, 0.0, 8.0]],
@@ -55,10 +66,37 @@ def test_every_argument_of_a_channel_has_a_key(kind: str) -> None:
     assert keys == arguments(type(build(channel=kind))) - ELSEWHERE
 
 
-@pytest.mark.parametrize("kind", BEAMFORMERS)
+@pytest.mark.parametrize("kind", [kind for kind in BEAMFORMERS if kind not in TRAINED])
 def test_every_argument_of_a_beamformer_has_a_key(kind: str) -> None:
     keys = set(BEAMFORMERS[kind].model_fields) - {"type", "label"}
     assert keys == arguments(type(make_beamformer(BEAMFORMERS[kind].model_validate(kind), 1.0)))
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_every_argument_of_a_network_has_a_key_where_it_is_trained_or_used(kind: str) -> None:
+    network = getattr(beamforming, BEAMFORMER_CLASSES[kind])
+    architecture = set(network().architecture())
+    # the weights bring the architecture, so what is left for an entry of beamformers is
+    used = arguments(network) - architecture - {"dtype", "name"}
+    assert set(BEAMFORMERS[kind].model_fields) - {"type", "label", "weights"} == used
+    # and for training.beamformer, all but the antennas, which network.num_tx_ant gives
+    trained = set(TRAINED[kind].model_fields) - {"type"}
+    assert trained == architecture - ELSEWHERE == arguments(network) - ELSEWHERE - used
+
+
+def test_the_keys_of_the_network_to_train_arrive() -> None:
+    assert set(NETWORK) == set(HeteroGNNNetworkSpec.model_fields) - {"type"}
+    training = {"beamformer": {"type": "hetero_gnn", **NETWORK}, "steps": 10}
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
+    scenario = study_of({**tree, "network": {"num_tx_ant": 3}}, "test").scenario
+    assert make_network(scenario).architecture() == {"num_tx_ant": 3, **NETWORK}
+
+
+def test_what_the_network_to_train_leaves_out_is_its_own_default() -> None:
+    training = {"beamformer": "hetero_gnn", "steps": 10}
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
+    made = make_network(study_of(tree, "test").scenario)
+    assert made.architecture() == type(made)().architecture()
 
 
 def test_the_topology_s_keys_arrive() -> None:

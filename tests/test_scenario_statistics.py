@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sionna_cfisac.scenario.statistics import mean_interval, ratio_interval
+from sionna_cfisac.scenario.statistics import (
+    mean_interval,
+    percentile_interval,
+    ratio_interval,
+)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
@@ -39,3 +43,41 @@ def test_a_method_is_all_of_itself() -> None:
     x = np.random.default_rng(1).gamma(3.0, size=50)
     np.testing.assert_allclose(ratio_interval(x, x, 0.95)[:3], 1.0, rtol=1e-12)
     assert np.isnan(ratio_interval(x, np.zeros(50), 0.95).value)
+
+
+@pytest.mark.parametrize("percent", [1.0, 50.0, 90.0])
+@pytest.mark.parametrize("n", [1, 2, 40, 2000])
+def test_percentile_is_numpys_and_lies_in_its_interval(n: int, percent: float) -> None:
+    x = np.random.default_rng(n).normal(size=n)
+    estimate = percentile_interval(x, percent, 0.95)
+    assert estimate.value == np.percentile(x, percent)
+    assert estimate.n == n
+    assert not estimate.value < estimate.low
+    assert not estimate.value > estimate.high
+
+
+@pytest.mark.parametrize(("n", "percent"), [(1000, 1.0), (400, 5.0), (30, 50.0)])
+def test_percentile_interval_covers_the_truth(n: int, percent: float) -> None:
+    rng = np.random.default_rng(3)
+    truth = stats.expon.ppf(percent / 100)
+    found = [percentile_interval(rng.exponential(size=n), percent, 0.9) for _ in range(2000)]
+    too_high = np.mean([estimate.low > truth for estimate in found])
+    too_low = np.mean([estimate.high < truth for estimate in found])
+    # each end errs in at most 5 %, less what the steps of the binomial distribution cost;
+    # the standard error of 2,000 trials is 0.5 %
+    for error in (too_high, too_low):
+        assert 0.015 < error < 0.065
+
+
+@pytest.mark.parametrize(("n", "known"), [(367, False), (368, True)])
+def test_few_samples_say_nothing_of_how_bad_the_worst_are(n: int, known: bool) -> None:
+    x = np.random.default_rng(0).normal(size=n)
+    estimate = percentile_interval(x, 1.0, 0.95)
+    # all of them above the percentile has probability 0.99^n, 2.5 % at 367.2
+    assert np.isfinite(estimate.low) == known
+    assert not known or estimate.low == x.min()
+    assert np.isfinite(estimate.high)
+
+
+def test_a_percentile_of_undefined_ratios_is_undefined() -> None:
+    assert np.isnan(percentile_interval(np.array([1.0, np.nan]), 1.0, 0.95)[:3]).all()

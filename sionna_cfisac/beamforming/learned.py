@@ -17,8 +17,8 @@ from sionna_cfisac.beamforming.weights import (
     CARD_FORMAT,
     CARD_VERSION,
     PRETRAINED,
+    check_weights,
     pretrained_names,
-    read_card,
     weights_files,
 )
 from sionna_cfisac.state import ChannelState, Tensor
@@ -145,16 +145,7 @@ class LearnedBeamformer(keras.layers.Layer):
             If either is damaged, of another type, or does not fit an option
         """
         file, card_file = weights_files(path)
-        card = read_card(file)
-        if card["type"] != cls.__name__:
-            raise ValueError(f"{card_file}: expected weights of {cls.__name__}, got {card['type']}")
-        if not file.exists():
-            raise FileNotFoundError(f"{file}: no such file")
-        if hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
-            raise ValueError(
-                f"{file}: expected the weights that {card_file.name} describes, got another "
-                "or a damaged file (its checksum differs)"
-            )
+        card = check_weights(file, cls.__name__)
         known = card["architecture"]
         for name in sorted(set(options) & set(known)):
             raise ValueError(

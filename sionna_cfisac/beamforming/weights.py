@@ -1,7 +1,9 @@
 """Files of weights and their cards; imports nothing that is slow to load."""
 
+import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,37 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(card["architecture"], dict):
         raise ValueError(f"{file}: architecture: expected a table, got {card['architecture']!r}")
     return card
+
+
+def check_weights(path: str | os.PathLike, kind: str) -> dict[str, Any]:
+    """The card of a file with weights of the class ``kind``, which must be as the card says.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the weights or their card are not there
+    ValueError
+        If either is damaged, or of another class
+    """
+    file, card_file = weights_files(path)
+    card = read_card(file)
+    if card["type"] != kind:
+        raise ValueError(f"{card_file}: expected weights of {kind}, got {card['type']}")
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file, although there is its card")
+    status = file.stat()
+    if _checksum(file, status.st_mtime_ns, status.st_size) != card["sha256"]:
+        raise ValueError(
+            f"{file}: expected the weights that {card_file.name} describes, got another "
+            "or a damaged file (its checksum differs)"
+        )
+    return card
+
+
+@lru_cache(maxsize=64)
+def _checksum(file: Path, _modified: int, _size: int) -> str:
+    """SHA-256 of a file, once for the many conditions of a sweep."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def weights_files(path: str | os.PathLike) -> tuple[Path, Path]:

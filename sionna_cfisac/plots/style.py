@@ -52,11 +52,15 @@ class Style(NamedTuple):
 
 
 # Okabe and Ito's palette, told apart by readers with any colour vision; without its yellow, which
-# is too light on white, and its black, which is for bounds and directions
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# from Paul Tol's muted palette, for methods that are not the package's own
-_MORE_COLORS = ("#882255", "#332288", "#999933")
+# is too light on white, and its black, which is for bounds and directions. For the networks two
+# dark colours of Paul Tol's muted palette: printed in grey they stay apart from the optimum, on
+# which their curves lie
+_COLORS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288",
+)  # fmt: skip
+_MARKERS = ("o", "s", "^", "D", "v", "P", "x", "+")
+# for methods that are not the package's own
+_MORE_COLORS = ("#666666", "#999933", "#661100")
 _MORE_MARKERS = ("<", ">", "p", "h", "*")
 _LINES = ("-", "--", "-.", ":")
 _BOUND = Style("black", "", "--")
@@ -80,7 +84,9 @@ _OWN = {
     "conjugate": Style(_COLORS[3], "D", ":"),
     "sensing_conjugate": Style(_COLORS[4], "v", "--"),
     "nullspace_sensing": Style(_COLORS[5], "P", "-."),
-    "hetero_gnn": Style(_COLORS[6], "X", "-"),
+    # no two of joint, WMMSE and the networks share a line style either
+    "hetero_gnn": Style(_COLORS[6], "x", "-."),
+    "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
     UPPER_BOUND: _BOUND,
 }
 _METHODS = {
@@ -101,6 +107,7 @@ _METRICS = {
     "sensing_share": "Share of the largest sensing SNR",
     "utility": "Utility",
     "utility_share": "Utility relative to the reference",
+    "utility_share_p1": "1st percentile of the relative utility",
     "ap_power_max": "Highest power of an AP",
 }
 _CONDITIONS = {

@@ -84,6 +84,22 @@ class JointSpec(OptimizerSpec):
     )
 
 
+class HeteroGNNSpec(BeamformerBase):
+    """Heterogeneous graph neural network of the paper, trained."""
+
+    type: Literal["hetero_gnn"]
+    weights: str = Field(
+        "paper",
+        min_length=1,
+        description="Weights of the package ('cfisac list' shows them), a family of them such as "
+        "paper, of which objective.sensing_weight picks one, or a file NAME.weights.h5",
+    )
+    sensing_weight: NonNegative | None = Field(
+        None,
+        description="Weight that a conditioned network is told; default objective.sensing_weight",
+    )
+
+
 class NullspaceSensingSpec(BeamformerBase):
     """Sensing beam off the users' channels, the rest of the power to another beamformer."""
 
@@ -116,7 +132,19 @@ BEAMFORMERS: dict[str, type[BeamformerBase]] = {
     "nullspace_sensing": NullspaceSensingSpec,
     "wmmse": WMMSESpec,
     "joint": JointSpec,
+    "hetero_gnn": HeteroGNNSpec,
 }
+
+BEAMFORMER_CLASSES = {
+    "conjugate": "ConjugateBeamformer",
+    "sensing_conjugate": "SensingConjugateBeamformer",
+    "rzf": "RZFBeamformer",
+    "nullspace_sensing": "NullspaceSensingBeamformer",
+    "wmmse": "WMMSEBeamformer",
+    "joint": "JointBeamformer",
+    "hetero_gnn": "HeteroGNNBeamformer",
+}
+"""Names in ``sionna_cfisac.beamforming``, which take long to load."""
 
 
 def _tag(value: Any) -> str:
@@ -133,6 +161,7 @@ BeamformerSpec = Annotated[
     | Annotated[NullspaceSensingSpec, Tag("<nullspace_sensing>")]
     | Annotated[WMMSESpec, Tag("<wmmse>")]
     | Annotated[JointSpec, Tag("<joint>")]
+    | Annotated[HeteroGNNSpec, Tag("<hetero_gnn>")]
     | Annotated[PluginSpec, Tag("<plugin>")],
     Discriminator(_tag),
 ]

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from sionna_cfisac import beamforming, channel
+from sionna_cfisac.beamforming.weights import read_card
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.scenario.beamformer_specs import (
+    BEAMFORMER_CLASSES,
     BEAMFORMERS,
     BeamformerBase,
+    HeteroGNNSpec,
     NullspaceSensingSpec,
     PluginSpec,
 )
@@ -18,18 +21,11 @@ from sionna_cfisac.scenario.schema import (
     sensing_gain,
     sensing_noise_power,
 )
+from sionna_cfisac.scenario.weights import find_weights
 from sionna_cfisac.state import ChannelState, Tensor
 
 Beamformer = Callable[[ChannelState], Tensor]
 
-_BEAMFORMERS = {
-    "conjugate": "ConjugateBeamformer",
-    "sensing_conjugate": "SensingConjugateBeamformer",
-    "rzf": "RZFBeamformer",
-    "nullspace_sensing": "NullspaceSensingBeamformer",
-    "wmmse": "WMMSEBeamformer",
-    "joint": "JointBeamformer",
-}
 _CHANNELS = {"rayleigh": "CellFreeChannel", "topology": "TopologyChannel"}
 
 
@@ -85,9 +81,29 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
     if isinstance(spec, PluginSpec) and kind not in BEAMFORMERS:
         return make_plugin(kind, spec.arguments, sensing_weight)
     options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
+    if isinstance(spec, HeteroGNNSpec):
+        return load_network(spec, sensing_weight)
     if kind == "joint":
         options.setdefault("sensing_weight", sensing_weight)
     if isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:
         options["communication"] = make_beamformer(spec.communication, sensing_weight)
-    beamformer: Beamformer = getattr(beamforming, _BEAMFORMERS[kind])(**options)
+    beamformer: Beamformer = getattr(beamforming, BEAMFORMER_CLASSES[kind])(**options)
     return beamformer
+
+
+def load_network(spec: HeteroGNNSpec, sensing_weight: float) -> Beamformer:
+    """The trained network of an entry; a conditioned one is told the sensing weight.
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights, or they are damaged or of another type
+    """
+    file = find_weights(spec.weights, sensing_weight)
+    options: dict[str, Any] = {}
+    if read_card(file)["architecture"].get("conditioned"):
+        options["sensing_weight"] = sensing_weight
+    if spec.sensing_weight is not None:
+        options["sensing_weight"] = spec.sensing_weight
+    network: Beamformer = getattr(beamforming, BEAMFORMER_CLASSES[spec.type]).load(file, **options)
+    return network

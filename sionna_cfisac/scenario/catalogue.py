@@ -1,4 +1,4 @@
-"""What there is to choose from: beamformers, channels, measures, templates, scenarios."""
+"""What there is to choose from: beamformers, weights, channels, measures, scenarios."""
 
 import inspect
 from importlib.resources import files
@@ -12,6 +12,7 @@ from sionna_cfisac.scenario.document import read_document
 from sionna_cfisac.scenario.errors import Problem, ScenarioError, show, suggestion
 from sionna_cfisac.scenario.measures import MEASURES
 from sionna_cfisac.scenario.plugins import plugins
+from sionna_cfisac.scenario.weights import weights_catalogue
 
 _TEMPLATES = files("sionna_cfisac.scenario").joinpath("templates")
 
@@ -57,6 +58,7 @@ def catalogue(folder: Path) -> dict[str, dict[str, str]]:
             beamformers[name] = f"(plug-in of {origin})"
     return {
         "beamformers": beamformers,
+        "weights": weights_catalogue(),
         "channels": {name: _summary(model) for name, model in CHANNELS.items()},
         "measures": {name: f"{m.description} [{m.unit}]" for name, m in MEASURES.items()},
         "templates (cfisac init KIND)": {

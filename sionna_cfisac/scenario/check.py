@@ -1,25 +1,40 @@
 """Checking the values of a scenario, all errors at once."""
 
 import copy
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
-from sionna_cfisac.scenario.consistency import conflicts
+from sionna_cfisac.scenario.consistency import Conflict, conflicts
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.findings import findings
 from sionna_cfisac.scenario.schema import ScenarioSpec
+from sionna_cfisac.scenario.training_consistency import training_conflicts
+from sionna_cfisac.scenario.weights_consistency import weights_conflicts
 
 Finding = tuple[Path, str]
 
 
-def check_values(tree: dict[str, Any]) -> tuple[ScenarioSpec | None, list[Finding]]:
+def check_values(
+    tree: dict[str, Any],
+    *,
+    swept: Collection[Path] = (),
+    weights: bool = True,
+    training: bool = True,
+) -> tuple[ScenarioSpec | None, list[Finding]]:
     """Validate the values of a scenario and how they fit together.
 
     Parameters
     ----------
     tree : dict
         Plain values of a scenario file
+    swept : collection of Path
+        Values that no condition keeps; the weights that depend on them are not checked
+    weights : bool
+        Whether the weights of trained networks must be there and fit
+    training : bool
+        Whether the section ``training`` must fit; it is that of the scenario, not of a condition
 
     Returns
     -------
@@ -28,16 +43,28 @@ def check_values(tree: dict[str, Any]) -> tuple[ScenarioSpec | None, list[Findin
     findings : list of (Path, str)
         What is wrong where
     """
+
+    def every_conflict(scenario: ScenarioSpec) -> Iterator[Conflict]:
+        yield from conflicts(scenario)
+        if training:
+            yield from training_conflicts(scenario, weights)
+        if weights:
+            yield from weights_conflicts(scenario, swept)
+
     try:
         scenario = ScenarioSpec.model_validate(tree)
     except ValidationError as error:
         found = list(findings(error, tree))
-        return None, found + _beyond(tree, [path for path, _ in found])
-    found = [(c.path, c.message) for c in conflicts(scenario)]
+        return None, found + _beyond(tree, [path for path, _ in found], every_conflict)
+    found = [(c.path, c.message) for c in every_conflict(scenario)]
     return (None if found else scenario), found
 
 
-def _beyond(tree: dict[str, Any], wrong: list[Path]) -> list[Finding]:
+def _beyond(
+    tree: dict[str, Any],
+    wrong: list[Path],
+    every_conflict: Callable[[ScenarioSpec], Iterator[Conflict]],
+) -> list[Finding]:
     """Conflicts among the values that are right, so that one run reports everything."""
     pruned = copy.deepcopy(tree)
     # from the back, so that the indices of list entries stay those of the file
@@ -51,7 +78,7 @@ def _beyond(tree: dict[str, Any], wrong: list[Path]) -> list[Finding]:
         return []
     return [
         (c.path, c.message)
-        for c in conflicts(scenario)
+        for c in every_conflict(scenario)
         if not any(_related(path, bad) for path in (c.path, *c.inputs) for bad in wrong)
     ]
 

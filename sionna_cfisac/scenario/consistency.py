@@ -34,7 +34,7 @@ class Conflict(NamedTuple):
 def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
     """Everything in a valid scenario that does not fit together."""
     yield from _powers(scenario)
-    yield from _lengths(scenario)
+    yield from lengths(scenario)
     yield from _urban(scenario)
     yield from _sensing(scenario)
     yield from _methods(scenario)
@@ -51,7 +51,8 @@ def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
         )
 
 
-def _lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
+def lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    """Lists that do not have as many entries as the network has parts."""
     network, channel = scenario.network, scenario.channel
     lists: list[tuple[Path, Any, str]] = [
         (("network", "ap_power"), network.ap_power, "num_aps"),

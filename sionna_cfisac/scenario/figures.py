@@ -11,10 +11,11 @@ import pandas as pd
 from sionna_cfisac import plotting
 from sionna_cfisac.plots.style import metric_label
 from sionna_cfisac.plots.tradeoff import SENSING_METRICS
+from sionna_cfisac.scenario.files import write_json
 from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
-from sionna_cfisac.scenario.store import read_condition, write_json
+from sionna_cfisac.scenario.store import read_condition
 from sionna_cfisac.scenario.sweep import Condition
 
 

@@ -9,7 +9,7 @@ from sionna_cfisac.scenario.check import check_values
 from sionna_cfisac.scenario.document import Document, parse_value, read_document
 from sionna_cfisac.scenario.errors import Problem, ScenarioError
 from sionna_cfisac.scenario.schema import ScenarioSpec, resolved
-from sionna_cfisac.scenario.sweep import Condition, conditions
+from sionna_cfisac.scenario.sweep import Condition, conditions, swept_paths
 
 FAST_SAMPLES = 50
 
@@ -86,6 +86,8 @@ def load_study(file: str | FilePath, overrides: Sequence[str] = (), fast: bool =
 def study_of(values: dict[str, Any], source: str) -> Study:
     """A study from the values of a scenario instead of a file.
 
+    The weights of trained networks need not be there: to draw what they gave does not take them.
+
     Parameters
     ----------
     values : dict
@@ -98,7 +100,7 @@ def study_of(values: dict[str, Any], source: str) -> Study:
     ScenarioError
         With every problem of the values
     """
-    study, problems = _check(Document(values, {(): source}))
+    study, problems = _check(Document(values, {(): source}), weights=False)
     if problems or study is None:
         raise ScenarioError(problems)
     return study
@@ -152,9 +154,9 @@ def _apply_fast(document: Document) -> list[Problem]:
     return problems
 
 
-def _check(document: Document) -> tuple[Study | None, list[Problem]]:
-    scenario, findings = check_values(document.tree)
-    grid, problems = conditions(document)
+def _check(document: Document, *, weights: bool = True) -> tuple[Study | None, list[Problem]]:
+    scenario, findings = check_values(document.tree, swept=swept_paths(document), weights=weights)
+    grid, problems = conditions(document, weights=weights)
     problems = [document.problem(path, message) for path, message in findings] + problems
     if problems or scenario is None:
         return None, problems

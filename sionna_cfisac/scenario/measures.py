@@ -22,7 +22,10 @@ UPPER_BOUND = "upper_bound"
 """Name of the measure and of the row that holds the bound."""
 
 UTILITY_SHARE = "utility_share"
-"""Name of the metric that ``reference`` adds."""
+"""Name of the metric that ``reference`` adds: the ratio of the means over the channels."""
+
+UTILITY_SHARE_P1 = "utility_share_p1"
+"""Name of the other: the 1st percentile over the channels of each channel's own ratio."""
 
 MEASURES: dict[str, Measure] = {
     "sum_rate": Measure("bit/s/Hz", "Sum of the UEs' rates, (3)"),
@@ -39,4 +42,7 @@ MEASURES: dict[str, Measure] = {
     ),
 }
 
-UNITS = {name: measure.unit for name, measure in MEASURES.items()} | {UTILITY_SHARE: "1"}
+UNITS = {name: measure.unit for name, measure in MEASURES.items()} | {
+    UTILITY_SHARE: "1",
+    UTILITY_SHARE_P1: "1",
+}

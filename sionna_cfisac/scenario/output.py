@@ -16,8 +16,8 @@ CONDITIONS = "conditions"
 
 _CONDITION = re.compile(r"\.?\d{4,}-[0-9a-f]{12}\.npz(\.part)?")
 _PARTIAL = (f".{RUN}.part", f".{RESULTS}.part")
-# neither changes a number
-_FREE = ("batch_size", "figures", "fast")
+# none of them changes a number
+_FREE = ("batch_size", "figures", "fast", "training")
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:

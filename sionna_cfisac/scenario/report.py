@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sionna_cfisac.scenario.load import Study
-from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND
+from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE_P1
 from sionna_cfisac.scenario.results import Row, estimates
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.simulate import Values
@@ -45,7 +45,8 @@ def print_table(console: Console, study: Study, rows: Sequence[Row]) -> None:
     What is too wide for the terminal is printed as several tables below each other, because a
     number broken over two lines is no number.
     """
-    metrics = list(dict.fromkeys(row.metric for row in rows))
+    shown = list(dict.fromkeys(row.metric for row in rows))
+    metrics = shown
     while metrics:
         fitting = len(metrics)
         table = _table(study, rows, metrics)
@@ -56,7 +57,9 @@ def print_table(console: Console, study: Study, rows: Sequence[Row]) -> None:
         console.print(table, soft_wrap=True)
         metrics = metrics[fitting:]
     level = f"{100 * study.scenario.confidence:g} %"
-    console.print(f"mean ± half-width of the {level} confidence interval", highlight=False)
+    # the one metric that is no mean
+    what = "mean" if UTILITY_SHARE_P1 not in shown else "mean (p1: 1st percentile)"
+    console.print(f"{what} ± half-width of the {level} confidence interval", highlight=False)
 
 
 def _table(study: Study, rows: Sequence[Row], metrics: list[str]) -> Table:

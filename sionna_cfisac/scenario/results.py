@@ -5,11 +5,18 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sionna_cfisac.plots.table import TIDY_COLUMNS
-from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE
+from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE, UTILITY_SHARE_P1
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.simulate import Values
-from sionna_cfisac.scenario.statistics import Estimate, mean_interval, ratio_interval
+from sionna_cfisac.scenario.statistics import (
+    Estimate,
+    mean_interval,
+    percentile_interval,
+    ratio_interval,
+)
 from sionna_cfisac.scenario.sweep import Condition, text
 
 
@@ -23,7 +30,7 @@ class Row(NamedTuple):
     method, metric : str
         What was measured
     estimate : Estimate
-        Mean over the channels with its interval
+        Mean over the channels, or percentile, with its interval
     """
 
     columns: dict[str, Any]
@@ -34,17 +41,25 @@ class Row(NamedTuple):
 
 def estimates(scenario: ScenarioSpec, values: Values) -> Iterator[tuple[str, str, Estimate]]:
     """Method, metric and estimate of everything that was measured, in the order of the file."""
+    confidence = scenario.confidence
     for method, metrics in values.items():
         for metric in scenario.measure:
             # the bound's values are the metric utility of a method of its own
             if metric in metrics and metric != UPPER_BOUND:
-                yield method, metric, mean_interval(metrics[metric], scenario.confidence)
+                yield method, metric, mean_interval(metrics[metric], confidence)
         if method == UPPER_BOUND and "utility" not in scenario.measure:
-            yield method, "utility", mean_interval(metrics["utility"], scenario.confidence)
+            yield method, "utility", mean_interval(metrics["utility"], confidence)
         if scenario.reference is not None:
             reference = values[scenario.reference]["utility"]
-            share = ratio_interval(metrics["utility"], reference, scenario.confidence)
+            share = ratio_interval(metrics["utility"], reference, confidence)
             yield method, UTILITY_SHARE, share
+            worst = percentile_interval(_shares(metrics["utility"], reference), 1.0, confidence)
+            yield method, UTILITY_SHARE_P1, worst
+
+
+def _shares(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Ratio on every channel [n]; nan where the reference is zero, which leaves it undefined."""
+    return np.divide(values, reference, out=np.full(len(values), np.nan), where=reference != 0)
 
 
 def rows(condition: Condition, values: Values) -> list[Row]:

@@ -1,12 +1,10 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
-from sionna_cfisac._version import __version__
 from sionna_cfisac.scenario.errors import RunError
+from sionna_cfisac.scenario.files import write_atomic, write_json
 from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.output import FORMAT, RESULTS, RUN, read_run
 from sionna_cfisac.scenario.results import Row, rows, to_csv, totals
@@ -15,13 +13,11 @@ from sionna_cfisac.scenario.simulate import ConditionResult, Values, simulate
 from sionna_cfisac.scenario.store import (
     condition_file,
     read_condition,
-    write_atomic,
     write_condition,
-    write_json,
 )
 from sionna_cfisac.scenario.sweep import Condition
-
-_PACKAGES = ("sionna", "tensorflow", "keras", "numpy", "scipy")
+from sionna_cfisac.scenario.versions import versions
+from sionna_cfisac.scenario.weights import weights_in_use
 
 
 class Display(Protocol):
@@ -100,12 +96,16 @@ def _simulate(condition: Condition, display: Display) -> ConditionResult:
 
 def _stored(folder: Path, condition: Condition, display: Display) -> ConditionResult | None:
     try:
-        return read_condition(folder, condition)
+        found = read_condition(folder, condition)
+        # a name stays the same when its network is trained again
+        if found.weights != weights_in_use(condition.scenario):
+            raise ValueError(f"{condition}: stored with other weights of a network")
     except FileNotFoundError:
         return None
     except ValueError as error:
         display.warn(f"{error}; this condition is computed again")
         return None
+    return found
 
 
 class _Record:
@@ -114,13 +114,15 @@ class _Record:
     def __init__(self, study: Study, folder: Path) -> None:
         self.study = study
         self.folder = folder
-        self.versions = _versions()
+        self.versions = versions()
         self._rows: dict[int, list[Row]] = {}
         self._seconds: dict[int, dict[str, float]] = {}
+        self._weights: dict[int, dict[str, str]] = {}
 
     def add(self, condition: Condition, result: ConditionResult) -> list[Row]:
         self._rows[condition.index] = rows(condition, result.values)
         self._seconds[condition.index] = result.seconds
+        self._weights[condition.index] = result.weights
         return self._rows[condition.index]
 
     def missing(self) -> list[Condition]:
@@ -154,17 +156,14 @@ class _Record:
             "file": condition_file(self.folder, condition).relative_to(self.folder).as_posix(),
             "finished": seconds is not None,
         }
-        return about if seconds is None else {**about, "wall_time": totals([seconds])}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "sionna_cfisac": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+        if seconds is None:
+            return about
+        weights = self._weights[condition.index]
+        return {
+            **about,
+            "wall_time": totals([seconds]),
+            **({"weights": weights} if weights else {}),
+        }
 
 
 def _compare_versions(folder: Path, now: dict[str, str], display: Display) -> None:

@@ -14,6 +14,7 @@ from sionna_cfisac.scenario.base_specs import (
 )
 from sionna_cfisac.scenario.beamformer_specs import BeamformerSpec
 from sionna_cfisac.scenario.channel_specs import ChannelSpec, RayleighSpec
+from sionna_cfisac.scenario.training_specs import TrainingSpec
 
 MeasureName = Literal[
     "sum_rate",
@@ -122,7 +123,9 @@ class ScenarioSpec(Spec):
         description="Options of the measure upper_bound",
     )
     reference: str | None = Field(
-        None, description="Method whose utility the others are divided by: adds utility_share"
+        None,
+        description="Method whose utility the others are divided by: adds utility_share, a ratio "
+        "of means, and utility_share_p1, the 1st percentile of the channels' own ratios",
     )
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         {}, description="Dotted key -> list of values; several keys make a grid"
@@ -136,6 +139,9 @@ class ScenarioSpec(Spec):
     )
     precision: Literal["single", "double"] = Field(
         "double", description="Precision of the arithmetic; the channels are the same in both"
+    )
+    training: TrainingSpec | None = Field(
+        None, description="What 'cfisac train' does; 'cfisac run' does not read it"
     )
     fast: dict[str, Any] | None = Field(
         None, description="Dotted key -> value that --fast sets; default: at most 50 samples"

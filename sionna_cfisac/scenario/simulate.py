@@ -16,6 +16,7 @@ from sionna_cfisac.scenario.evaluate import check_feasible, evaluate
 from sionna_cfisac.scenario.measures import UPPER_BOUND
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.seeds import BLOCK, block_seed, condition_seed
+from sionna_cfisac.scenario.weights import weights_in_use
 from sionna_cfisac.state import ChannelState, check_beams
 
 Values = dict[str, dict[str, np.ndarray]]
@@ -36,12 +37,15 @@ class ConditionResult:
         Method -> beams [M, S, Nt] of the first channel
     target_angles : [M, T] array
         Angles of the first channel's targets from broadside in radian; nan with one antenna
+    weights : dict
+        Place of every trained network in the scenario -> SHA-256 of its weights
     """
 
     values: Values = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     beams: dict[str, np.ndarray] = field(default_factory=dict)
     target_angles: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    weights: dict[str, str] = field(default_factory=dict)
 
 
 def simulate(
@@ -74,7 +78,7 @@ def simulate(
     names = [name for name in scenario.measure if name != UPPER_BOUND]
     if scenario.reference is not None and "utility" not in names:
         names.append("utility")
-    result = ConditionResult()
+    result = ConditionResult(weights=_guard("hetero_gnn", weights_in_use, scenario))
     batches: dict[str, list[dict[str, np.ndarray]]] = {}
     for done, state in draw_batches(scenario):
         beams: dict[str, Any] = {}

@@ -1,15 +1,15 @@
-"""Files of an output folder, each written whole or not at all."""
+"""Values of the conditions, one file each."""
 
 import hashlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sionna_cfisac.scenario.files import write_atomic
 from sionna_cfisac.scenario.output import CONDITIONS
 from sionna_cfisac.scenario.schema import resolved
 from sionna_cfisac.scenario.simulate import ConditionResult
@@ -17,24 +17,8 @@ from sionna_cfisac.scenario.sweep import Condition
 
 # keys that change no number of a condition, or hold for the whole study
 _IRRELEVANT = (
-    "name", "description", "sweep", "fast", "figures", "batch_size", "confidence",
+    "name", "description", "sweep", "fast", "figures", "batch_size", "confidence", "training",
 )  # fmt: skip
-
-
-def write_atomic(file: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves either the old or the new content."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.part")
-    with open(partial, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, file)
-
-
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file atomically."""
-    write_atomic(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def condition_hash(condition: Condition) -> str:
@@ -64,6 +48,7 @@ def write_condition(folder: Path, condition: Condition, result: ConditionResult)
         "metrics": {method: list(values) for method, values in result.values.items()},
         "seconds": result.seconds,
         "samples": condition.scenario.samples,
+        "weights": result.weights,
     }
     arrays["about"] = np.array(json.dumps(about))
     buffer = io.BytesIO()
@@ -93,7 +78,11 @@ def read_condition(folder: Path, condition: Condition) -> ConditionResult:
 
 def _unpack(stored: Any, samples: int) -> ConditionResult:
     about = json.loads(str(stored["about"]))
-    result = ConditionResult(seconds=about["seconds"], target_angles=stored["target_angles"])
+    result = ConditionResult(
+        seconds=about["seconds"],
+        target_angles=stored["target_angles"],
+        weights=about.get("weights", {}),
+    )
     for index, method in enumerate(about["methods"]):
         result.values[method] = {
             metric: stored[f"value_{index}_{metric}"] for metric in about["metrics"][method]

@@ -14,7 +14,7 @@ from sionna_cfisac.scenario.schema import ScenarioSpec
 
 NOT_SWEPT = (
     "schema_version", "name", "description", "beamformers", "measure", "reference", "sweep",
-    "figures", "fast",
+    "figures", "fast", "training",
 )  # fmt: skip
 """Keys that say what is compared and shown, not what a condition is."""
 
@@ -48,13 +48,17 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def conditions(document: Document) -> tuple[list[Condition], list[Problem]]:
+def conditions(
+    document: Document, *, weights: bool = True
+) -> tuple[list[Condition], list[Problem]]:
     """Expand and validate the sweep.
 
     Parameters
     ----------
     document : Document
         A scenario file, or what is left of it
+    weights : bool
+        Whether the weights of trained networks must be there and fit
 
     Returns
     -------
@@ -78,7 +82,8 @@ def conditions(document: Document) -> tuple[list[Condition], list[Problem]]:
     if size > MAX_CONDITIONS:
         message = f"expected at most {MAX_CONDITIONS} conditions, got {size}"
         return [], [*problems, document.problem(("sweep",), message)]
-    before = {finding for finding in check_values(document.tree)[1]}
+    own = check_values(document.tree, swept=swept_paths(document), weights=weights)[1]
+    before = set(own)
     found: list[Condition] = []
     for index, positions in enumerate(itertools.product(*(range(len(v)) for v in good.values()))):
         chosen = dict(zip(good, positions, strict=True))
@@ -91,13 +96,22 @@ def conditions(document: Document) -> tuple[list[Condition], list[Problem]]:
         except ScenarioError as error:
             problems += [Problem(p.where, f"sweep.{p.key}", p.message) for p in error.problems]
             continue
-        scenario, findings = check_values(candidate.tree)
+        scenario, findings = check_values(candidate.tree, weights=weights, training=False)
         for path, message in findings:
             if (path, message) not in before:
                 problems.append(_blame(document, path, message, chosen, swept))
         if scenario is not None:
             found.append(Condition(index, columns, scenario))
     return found, list(dict.fromkeys(problems))
+
+
+def swept_paths(document: Document) -> list[Path]:
+    """Where the values stand that the sweep replaces."""
+    sweep = document.tree.get("sweep")
+    keys = sweep if isinstance(sweep, dict) else {}
+    return [
+        tuple(int(step) if step.isdecimal() else step for step in key.split(".")) for key in keys
+    ]
 
 
 def _entry(document: Document, key: str, values: Any, sweep: dict[str, Any]) -> Iterator[Problem]:

@@ -1,0 +1,158 @@
+"""What in the section ``training`` of a valid scenario does not fit together."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sionna_cfisac.beamforming.weights import NOISE_RANGE, SENSING_WEIGHT_RANGE
+from sionna_cfisac.scenario.consistency import Conflict, lengths
+from sionna_cfisac.scenario.document import Path
+from sionna_cfisac.scenario.schema import ScenarioSpec, noise_power
+from sionna_cfisac.scenario.training_specs import RangeSpec, TrainingSpec
+from sionna_cfisac.scenario.weights import find_weights
+from sionna_cfisac.scenario.weights_consistency import checked_card
+
+ARCHITECTURE_DEFAULTS = {
+    "hidden_dim": 256,
+    "num_layers": 4,
+    "aggregation": "mean",
+    "negative_slope": 0.1,
+    "sensing_gain_on_edge": True,
+    "conditioned": False,
+}
+"""Those of ``HeteroGNNBeamformer``, which takes long to load."""
+
+
+def training_conflicts(scenario: ScenarioSpec, weights: bool = True) -> Iterator[Conflict]:
+    """Everything in the section ``training`` that does not fit together.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        A scenario
+    weights : bool
+        Whether the initial weights must be there and fit
+    """
+    if scenario.training is None:
+        return
+    if weights and scenario.training.initial_weights is not None:
+        yield from _initial_weights(scenario, scenario.training)
+    yield from _sizes(scenario, scenario.training)
+    yield from _steps(scenario.training)
+    yield from _conditions(scenario, scenario.training)
+
+
+def _initial_weights(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
+    path, weight = ("training", "initial_weights"), scenario.objective.sensing_weight
+    try:
+        file = find_weights(spec.initial_weights or "", weight)
+        stored = checked_card(file, spec.beamformer.type)["architecture"]
+    except (OSError, ValueError) as error:
+        yield Conflict(path, str(error), (("objective", "sensing_weight"),))
+        return
+    given = spec.beamformer.model_dump(exclude_none=True, exclude={"type"})
+    network = {
+        "num_tx_ant": scenario.network.num_tx_ant,
+        **ARCHITECTURE_DEFAULTS,
+        **given,
+    }
+    different = [
+        f"{key} {stored[key]}, not {value}"
+        for key, value in network.items()
+        if stored.get(key, value) != value
+        # a network that reads the weight may start from one that does not
+        and not (key == "conditioned" and value)
+    ]
+    if different:
+        yield Conflict(
+            path,
+            f"expected the architecture to train, but {file.name} has {', '.join(different)}",
+            (("training", "beamformer"), ("network", "num_tx_ant")),
+        )
+
+
+def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
+    sizes = spec.sizes or []
+    for index, size in enumerate(sizes):
+        if size in sizes[:index]:
+            yield Conflict(("training", "sizes", index), "this size is already in the list")
+        network = scenario.network.model_copy(update=size.model_dump(exclude_none=True))
+        for conflict in lengths(scenario.model_copy(update={"network": network})):
+            yield Conflict(
+                ("training", "sizes", index),
+                f"does not fit {'.'.join(map(str, conflict.path))}: {conflict.message}",
+                (conflict.path,),
+            )
+
+
+def _steps(spec: TrainingSpec) -> Iterator[Conflict]:
+    every = spec.validation.every
+    if spec.steps > every and spec.steps % every:
+        yield Conflict(
+            ("training", "validation", "every"),
+            f"expected a divisor of training.steps, got {every} and {spec.steps} steps",
+            (("training", "steps"),),
+        )
+    num_sizes = len(spec.sizes or [None])
+    for key, least, what in (
+        ("batch_size", num_sizes, "the number of training.sizes"),
+        ("samples", spec.batch_size, "training.batch_size"),
+    ):
+        value = getattr(spec, key)
+        if value is not None and value < least:
+            yield Conflict(
+                ("training", key),
+                f"expected at least {what}, {least}, got {value}",
+                (("training", "batch_size"), ("training", "sizes")),
+            )
+    weights = spec.validation.sensing_weights or []
+    for index, weight in enumerate(weights):
+        if weight in weights[:index]:
+            yield Conflict(
+                ("training", "validation", "sensing_weights", index),
+                f"{weight:g} is already in the list",
+            )
+
+
+def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
+    """Ranges need a network that can tell their values apart."""
+    conditioned = bool(spec.beamformer.conditioned)
+    drawn = {"sensing_weight": spec.sensing_weight, "noise_power": spec.noise_power}
+    for key, value in drawn.items():
+        if not conditioned and isinstance(value, RangeSpec):
+            yield Conflict(
+                ("training", key),
+                "a range needs a network that reads it: training.beamformer.conditioned: true",
+                (("training", "beamformer"),),
+            )
+    if not conditioned:
+        return
+    values: list[tuple[Path, Any, tuple[float, float]]] = [
+        (("training", "sensing_weight"), _ends(spec.sensing_weight), SENSING_WEIGHT_RANGE),
+        (("training", "noise_power"), _ends(spec.noise_power), NOISE_RANGE),
+        (
+            ("training", "validation", "sensing_weights"),
+            spec.validation.sensing_weights or [],
+            SENSING_WEIGHT_RANGE,
+        ),
+    ]
+    if spec.sensing_weight is None or not spec.validation.sensing_weights:
+        weight = scenario.objective.sensing_weight
+        values.append((("objective", "sensing_weight"), [weight], SENSING_WEIGHT_RANGE))
+    # the scores are for the scenario's own noise, whatever the network is trained with
+    values.append((("noise_power",), _ends(noise_power(scenario)), NOISE_RANGE))
+    for path, numbers, (low, high) in values:
+        odd = [number for number in numbers if not low <= number <= high]
+        if odd:
+            yield Conflict(
+                path,
+                f"a conditioned network is made for {low:g} to {high:g}, got {odd[0]:g}",
+                (("training", "beamformer"),),
+            )
+
+
+def _ends(value: RangeSpec | list[float] | float | None) -> list[float]:
+    if isinstance(value, RangeSpec):
+        return [value.low, value.high]
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]

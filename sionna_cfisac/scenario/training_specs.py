@@ -1,0 +1,130 @@
+"""The section ``training`` of a scenario file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from sionna_cfisac.scenario.base_specs import Count, NonNegative, Positive, Spec, TypedSpec
+
+
+class HeteroGNNNetworkSpec(TypedSpec):
+    """Heterogeneous graph neural network, for the antennas of network.num_tx_ant."""
+
+    type: Literal["hetero_gnn"]
+    hidden_dim: Count | None = Field(
+        None, description="Width of vertices and edges; default: the method's own"
+    )
+    num_layers: Count | None = Field(
+        None, description="Number of hidden layers; default: the method's own"
+    )
+    aggregation: Literal["mean", "sum"] | None = Field(
+        None, description="How a vertex aggregates its edges; default mean"
+    )
+    negative_slope: float | None = Field(
+        None, ge=0, le=1, description="Slope of the leaky ReLU below zero; default 0.1"
+    )
+    sensing_gain_on_edge: bool | None = Field(
+        None, description="Whether the AP-target edges carry the sensing gain; default true"
+    )
+    conditioned: bool | None = Field(
+        None,
+        description="Whether the network reads the sensing weight and the noise power; "
+        "default false",
+    )
+
+
+class SizeSpec(Spec):
+    """A size of network to train on; what is not given is that of the scenario's network."""
+
+    num_aps: Count | None = Field(None, description="Number M of access points")
+    num_users: Count | None = Field(None, description="Number U of UEs")
+    num_targets: Count | None = Field(None, description="Number T of targets")
+
+
+class RangeSpec(Spec):
+    """A number drawn anew for every channel, uniform on a logarithmic scale."""
+
+    low: NonNegative = Field(description="Lower end")
+    high: Positive = Field(description="Upper end")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RangeSpec":
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low:g} and {self.high:g}")
+        return self
+
+
+class WeightRangeSpec(RangeSpec):
+    """A sensing weight drawn anew for every channel: the logarithm of 1 + weight is uniform."""
+
+    low_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the channels that get the lower end itself"
+    )
+
+
+class NoiseRangeSpec(RangeSpec):
+    """A noise power drawn anew for every channel: one for the UEs, one for the radar receivers."""
+
+    low: Positive = Field(description="Lower end")
+
+
+class ValidationSpec(Spec):
+    """How the network is judged while it learns, and once in the end."""
+
+    samples: Count = Field(1000, description="Number of channels of every validation")
+    every: Count = Field(250, description="Steps between validations, each with a checkpoint")
+    test_samples: Count = Field(
+        2000, description="Number of other channels that the finished network is scored on"
+    )
+    sensing_weights: Annotated[list[NonNegative], Field(min_length=1)] | None = Field(
+        None, description="Weights to score at; default objective.sensing_weight"
+    )
+
+
+class TrainingSpec(Spec):
+    """Training of a network by ``cfisac train``; ``cfisac run`` does not read it."""
+
+    beamformer: HeteroGNNNetworkSpec = Field(description="The network to train")
+    initial_weights: str | None = Field(
+        None,
+        min_length=1,
+        description="Weights to start from, of the package or a file NAME.weights.h5; the "
+        "architecture must be the same but for conditioned; default: at random",
+    )
+    steps: Count = Field(description="Number of steps of the optimizer, Adam")
+    batch_size: Count = Field(256, description="Number of channels per step")
+    learning_rate: Positive = Field(
+        3e-3, description="Highest learning rate; it falls to zero along a half cosine"
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        100,
+        description="Steps over which the learning rate first rises from zero; at most half of all",
+    )
+    samples: Count | None = Field(
+        None,
+        description="Size of a fixed set of training channels, shuffled in every pass; default: "
+        "new channels in every step",
+    )
+    sizes: Annotated[list[SizeSpec], Field(min_length=1)] | None = Field(
+        None, description="Sizes that share every batch; default: that of the scenario's network"
+    )
+    sensing_weight: (
+        Annotated[
+            Annotated[NonNegative, Tag("<number>")] | Annotated[WeightRangeSpec, Tag("<range>")],
+            Discriminator(lambda value: _number_or_range(value)),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Sensing weight to train for, or a range; default objective.sensing_weight",
+    )
+    noise_power: NoiseRangeSpec | None = Field(
+        None, description="Range of noise powers; default: the scenario's own"
+    )
+    validation: ValidationSpec = Field(
+        default_factory=lambda: ValidationSpec.model_validate({}), description="Scores"
+    )
+
+
+def _number_or_range(value: Any) -> str:
+    return "<range>" if isinstance(value, dict | WeightRangeSpec) else "<number>"
