@@ -1,0 +1,176 @@
+"""The graph neural network against the optimisers: speed at measured accuracy, memory, size.
+
+    python benchmarks/networks.py            # everything, about ten minutes
+    python benchmarks/networks.py --quick    # one repetition
+
+Every method gets the same channels in single precision on the same CPU; the optimisers iterate in
+double precision inside. Prints Markdown tables; those of the README come from here.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from sionna_cfisac import metrics
+from sionna_cfisac.beamforming import (
+    HeteroGNNBeamformer,
+    JointBeamformer,
+    RZFBeamformer,
+    WMMSEBeamformer,
+)
+from sionna_cfisac.channel import CellFreeChannel
+
+WEIGHTS = (0.0, 2.0, 10.0)
+SIZES = [(5, 2, 8), (2, 2, 8), (10, 2, 8), (20, 2, 8), (5, 1, 8), (5, 4, 8), (5, 8, 8)]
+SIZES += [(5, 2, 4), (5, 2, 32)]
+BATCHES = (1, 16, 256, 2048)
+
+
+def seconds(call, repetitions):
+    """Median time of a call after two first ones that trace."""
+    call(), call()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def compiled(network, jit_compile=True):
+    """The network as one graph; a state's tensors are the arguments, so that shapes are static."""
+
+    @tf.function(jit_compile=jit_compile)
+    def call(state):
+        return network(state)
+
+    return call
+
+
+def draw(num_aps, num_users, num_tx_ant, batch, seed=0):
+    return CellFreeChannel(num_aps, num_users, num_tx_ant)(batch, seed=seed)
+
+
+def rate(method, state, repetitions):
+    return state.h.shape[0] / seconds(lambda: np.asarray(method(state)), repetitions)
+
+
+def table(header, rows):
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def rivals(weight):
+    """Methods by name, the optimiser also stopped after a few steps."""
+    methods = {
+        "RZF": RZFBeamformer(),
+        "GNN, graph": compiled(HeteroGNNBeamformer.from_pretrained(f"paper-beta{weight:g}"), False),
+        "GNN, XLA": compiled(HeteroGNNBeamformer.from_pretrained(f"paper-beta{weight:g}")),
+        "conditioned GNN, XLA": compiled(
+            HeteroGNNBeamformer.from_pretrained("conditioned", sensing_weight=weight)
+        ),
+    }
+    for steps in (1, 3, 10):
+        methods[f"joint, {steps} steps"] = JointBeamformer(weight, max_iterations=steps)
+    methods["joint"] = JointBeamformer(weight)
+    if weight == 0:
+        methods["WMMSE"] = WMMSEBeamformer()
+    return methods
+
+
+def accuracy(batch, repetitions):
+    """Speed of every method beside what its beams are worth, on the paper's set-up."""
+    state, test = draw(5, 2, 8, batch), draw(5, 2, 8, 2000, seed=1)
+    for weight in WEIGHTS:
+        print(f"β = {weight:g}, M=5, U=2, Nt=8, batch {batch}; shares over 2,000 channels\n")
+        optimum = metrics.utility(test, JointBeamformer(weight)(test), weight).numpy()
+        rows = []
+        for name, method in rivals(weight).items():
+            utility = metrics.utility(test, method(test), weight).numpy()
+            row = [name, f"{rate(method, state, repetitions):,.0f}"]
+            row += [f"{100 * utility.mean() / optimum.mean():.2f} %"]
+            rows.append([*row, f"{100 * np.percentile(utility / optimum, 1):.2f} %"])
+        table(["method", "channels/s", "mean share of the optimum", "1st percentile"], rows)
+
+
+def growth(batch, repetitions):
+    """Speed over the size; the network's weights are random, which its speed does not depend on."""
+    print(f"Channels per second over the size of the network, β = 2, batch {batch}\n")
+    rows = []
+    for size in SIZES:
+        state = draw(*size, batch)
+        methods = [
+            compiled(HeteroGNNBeamformer(size[2])),
+            RZFBeamformer(),
+            WMMSEBeamformer(),
+            JointBeamformer(2.0, max_iterations=3),
+            JointBeamformer(2.0),
+        ]
+        rates = [f"{rate(method, state, repetitions):,.0f}" for method in methods]
+        rows.append(["M={}, U={}, Nt={}".format(*size), *rates])
+    table(["network", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
+
+
+def batches(repetitions):
+    print("Channels per second over the batch, β = 2, M=5, U=2, Nt=8\n")
+    rows = []
+    for batch in BATCHES:
+        state = draw(5, 2, 8, batch)
+        network = HeteroGNNBeamformer.from_pretrained("paper-beta2")
+        methods = [compiled(network), WMMSEBeamformer(), JointBeamformer(2.0)]
+        rows.append([f"{batch:,}", *(f"{rate(m, state, repetitions):,.0f}" for m in methods)])
+    table(["batch", "GNN, XLA", "WMMSE", "joint"], rows)
+
+
+def memory(batch):
+    """Peak memory of one call in a process of its own, and the number of parameters."""
+    rows = []
+    for name in ("import only", "GNN", "WMMSE", "joint"):
+        command = [sys.executable, __file__, "--peak", name, "--batch", str(batch)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows.append([name, f"{float(out.split()[-1]):.2f}"])
+    print(f"Peak memory of a process, M=5, U=2, Nt=8, batch {batch:,}\n")
+    table(["call", "GiB"], rows)
+    for name in ("paper-beta2", "conditioned"):
+        count = HeteroGNNBeamformer.from_pretrained(name).count_params()
+        print(f"{name}: {count:,} parameters")
+
+
+def peak(name, batch):
+    state = draw(5, 2, 8, batch)
+    if name == "GNN":
+        np.asarray(compiled(HeteroGNNBeamformer.from_pretrained("paper-beta2"))(state))
+    elif name != "import only":
+        np.asarray({"WMMSE": WMMSEBeamformer(), "joint": JointBeamformer(2.0)}[name](state))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one repetition")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        peak(arguments.peak, arguments.batch)
+        return
+    repetitions = 1 if arguments.quick else 5
+    accuracy(arguments.batch, repetitions)
+    growth(arguments.batch, repetitions)
+    batches(repetitions)
+    memory(4096)
+
+
+if __name__ == "__main__":
+    main()
