@@ -55,7 +55,7 @@ def names(suffix: str = "pdf") -> set[str]:
             {
                 f"curve-num_aps-{metric}-{part}"
                 for metric in ("sum_rate", "sensing_snr", "utility")
-                for part in (1, 2)
+                for part in ("noise_power-0.1", "noise_power-1.0")
             },
         ),
         ("sweep: {sensing.gain: [unit, exponential]}\nfigures: [beampattern]", {"beampattern"}),

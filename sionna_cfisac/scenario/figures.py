@@ -83,10 +83,14 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
             continue
         others = [other for other in study.columns if other != key]
         parts = list(table.groupby(others, sort=False)) if others else [((), table)]
-        for position, (_, part) in enumerate(parts):
+        for point, part in parts:
+            # which part of the grid it shows
+            at = "".join(
+                f"-{_plain(other)}-{re.sub(r'[^A-Za-z0-9_.]+', '-', str(value))}"
+                for other, value in zip(others, point, strict=True)
+            )
             for metric in part["metric"].unique():
-                suffix = f"-{position + 1}" if len(parts) > 1 else ""
-                name = f"curve-{_plain(key)}-{metric}{suffix}"
+                name = f"curve-{_plain(key)}-{metric}{at}"
                 yield name, plotting.plot_curves(part, key, metric, _units(study))
 
 
