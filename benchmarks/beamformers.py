@@ -8,14 +8,11 @@ Prints Markdown tables; those of the README come from here.
 
 import argparse
 import os
-import resource
-import subprocess
-import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from measure import draw, memory_table, peak_memory, rate, seconds, table
 
 from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import (
@@ -27,7 +24,6 @@ from sionna_cfisac.beamforming import (
     WMMSEBeamformer,
     upper_bound,
 )
-from sionna_cfisac.channel import CellFreeChannel
 
 WEIGHT = 2.0
 METHODS = {
@@ -49,37 +45,13 @@ GROWTH = {
 }
 
 
-def seconds(call, repetitions):
-    """Median time of a call after a first one that traces."""
-    call()
-    times = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def rate(method, state, repetitions):
-    return state.h.shape[0] / seconds(lambda: np.asarray(METHODS[method](state)), repetitions)
-
-
-def draw(num_aps, num_users, num_tx_ant, batch, seed=0):
-    return CellFreeChannel(num_aps, num_users, num_tx_ant)(batch, seed=seed)
-
-
-def table(header, rows):
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print(flush=True)
-
-
 def speed(batch, repetitions):
     print(f"Channels per second, M=5, U=2, Nt=8, batch {batch}, β = {WEIGHT:g}\n")
     state = draw(5, 2, 8, batch)
-    table(["method", "channels/s"], [[m, f"{rate(m, state, repetitions):,.0f}"] for m in METHODS])
+    table(
+        ["method", "channels/s"],
+        [[m, f"{rate(METHODS[m], state, repetitions):,.0f}"] for m in METHODS],
+    )
 
 
 def accuracy(batch, repetitions):
@@ -110,28 +82,21 @@ def growth(batch, repetitions):
         rows = []
         for size in sizes:
             state = draw(*size, batch)
-            rates = [rate(m, state, repetitions) for m in methods]
+            rates = [rate(METHODS[m], state, repetitions) for m in methods]
             name = "M={}, U={}, Nt={}".format(*size)
             rows.append([name, *(f"{r:,.0f}" for r in rates)])
         table(["network", *methods], rows)
 
 
 def memory(batch):
-    """Peak memory of one call in a process of its own, and of a process that only imports."""
-    rows = []
-    for name in ("import only", "wmmse", "joint", "upper_bound dpc"):
-        command = [sys.executable, __file__, "--peak", name, "--batch", str(batch)]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        rows.append([name, f"{float(out.split()[-1]):.2f}"])
-    print(f"Peak memory of a process, M=5, U=2, Nt=8, batch {batch:,}\n")
-    table(["call", "GiB"], rows)
+    memory_table(__file__, ("import only", "wmmse", "joint", "upper_bound dpc"), batch)
 
 
 def peak(name, batch):
     state = draw(5, 2, 8, batch)
     if name != "import only":
         np.asarray(METHODS[name](state))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    print(peak_memory())
 
 
 def main():
@@ -143,7 +108,7 @@ def main():
     if arguments.peak:
         peak(arguments.peak, arguments.batch)
         return
-    repetitions = 1 if arguments.quick else 5
+    repetitions = 1 if arguments.quick else 10
     speed(arguments.batch, repetitions)
     accuracy(arguments.batch, repetitions)
     growth(arguments.batch, repetitions)

@@ -9,15 +9,12 @@ double precision inside. Prints Markdown tables; those of the README come from h
 
 import argparse
 import os
-import resource
-import subprocess
-import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from measure import draw, memory_table, peak_memory, rate, table
 
 from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import (
@@ -26,23 +23,11 @@ from sionna_cfisac.beamforming import (
     RZFBeamformer,
     WMMSEBeamformer,
 )
-from sionna_cfisac.channel import CellFreeChannel
 
 WEIGHTS = (0.0, 2.0, 10.0)
 SIZES = [(5, 2, 8), (2, 2, 8), (10, 2, 8), (20, 2, 8), (5, 1, 8), (5, 4, 8), (5, 8, 8)]
 SIZES += [(5, 2, 4), (5, 2, 32)]
 BATCHES = (1, 16, 256, 2048)
-
-
-def seconds(call, repetitions):
-    """Median time of a call after two first ones that trace."""
-    call(), call()
-    times = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def compiled(network, jit_compile=True):
@@ -53,22 +38,6 @@ def compiled(network, jit_compile=True):
         return network(state)
 
     return call
-
-
-def draw(num_aps, num_users, num_tx_ant, batch, seed=0):
-    return CellFreeChannel(num_aps, num_users, num_tx_ant)(batch, seed=seed)
-
-
-def rate(method, state, repetitions):
-    return state.h.shape[0] / seconds(lambda: np.asarray(method(state)), repetitions)
-
-
-def table(header, rows):
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print(flush=True)
 
 
 def rivals(weight):
@@ -110,8 +79,10 @@ def growth(batch, repetitions):
     rows = []
     for size in SIZES:
         state = draw(*size, batch)
+        network = HeteroGNNBeamformer(size[2])
         methods = [
-            compiled(HeteroGNNBeamformer(size[2])),
+            compiled(network, False),
+            compiled(network),
             RZFBeamformer(),
             WMMSEBeamformer(),
             JointBeamformer(2.0, max_iterations=3),
@@ -119,7 +90,7 @@ def growth(batch, repetitions):
         ]
         rates = [f"{rate(method, state, repetitions):,.0f}" for method in methods]
         rows.append(["M={}, U={}, Nt={}".format(*size), *rates])
-    table(["network", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
+    table(["network", "GNN, graph", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
 
 
 def batches(repetitions):
@@ -128,20 +99,18 @@ def batches(repetitions):
     for batch in BATCHES:
         state = draw(5, 2, 8, batch)
         network = HeteroGNNBeamformer.from_pretrained("paper-beta2")
-        methods = [compiled(network), WMMSEBeamformer(), JointBeamformer(2.0)]
+        methods = [compiled(network, False), compiled(network), RZFBeamformer()]
+        methods += [
+            WMMSEBeamformer(),
+            JointBeamformer(2.0, max_iterations=3),
+            JointBeamformer(2.0),
+        ]
         rows.append([f"{batch:,}", *(f"{rate(m, state, repetitions):,.0f}" for m in methods)])
-    table(["batch", "GNN, XLA", "WMMSE", "joint"], rows)
+    table(["batch", "GNN, graph", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
 
 
 def memory(batch):
-    """Peak memory of one call in a process of its own, and the number of parameters."""
-    rows = []
-    for name in ("import only", "GNN", "WMMSE", "joint"):
-        command = [sys.executable, __file__, "--peak", name, "--batch", str(batch)]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        rows.append([name, f"{float(out.split()[-1]):.2f}"])
-    print(f"Peak memory of a process, M=5, U=2, Nt=8, batch {batch:,}\n")
-    table(["call", "GiB"], rows)
+    memory_table(__file__, ("import only", "GNN", "WMMSE", "joint"), batch)
     for name in ("paper-beta2", "conditioned"):
         count = HeteroGNNBeamformer.from_pretrained(name).count_params()
         print(f"{name}: {count:,} parameters")
@@ -153,7 +122,7 @@ def peak(name, batch):
         np.asarray(compiled(HeteroGNNBeamformer.from_pretrained("paper-beta2"))(state))
     elif name != "import only":
         np.asarray({"WMMSE": WMMSEBeamformer(), "joint": JointBeamformer(2.0)}[name](state))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    print(peak_memory())
 
 
 def main():
@@ -165,7 +134,7 @@ def main():
     if arguments.peak:
         peak(arguments.peak, arguments.batch)
         return
-    repetitions = 1 if arguments.quick else 5
+    repetitions = 1 if arguments.quick else 10
     accuracy(arguments.batch, repetitions)
     growth(arguments.batch, repetitions)
     batches(repetitions)

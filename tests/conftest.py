@@ -1,10 +1,13 @@
 """Fixtures of several test files."""
 
 import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from sionna_cfisac import cli
 from sionna_cfisac.beamforming import weights
 
 
@@ -32,3 +35,39 @@ def weights_folder(small_weights: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "weights"
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """A few steps take less time than tracing them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    """Neither the joint optimum nor the tracing of steps, which take long."""
+    from sionna_cfisac.training import Validation
+
+    monkeypatch.setattr(Validation, "_reference", lambda self, weight: None)
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Calls ``cfisac train`` on a tiny scenario, s.yaml in the working directory."""
+    from training_helpers import TEXT
+
+    (tmp_path / "s.yaml").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["cfisac", "train", "s.yaml", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert isinstance(stop.value.code, int)
+        return stop.value.code
+
+    return call

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from sionna_cfisac import cli, metrics
+from sionna_cfisac.beamforming import JointBeamformer
 from sionna_cfisac.channel import CellFreeChannel
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,19 @@ def test_drop_in_example_gives_the_rate_and_a_plausible_error_rate(capsys):
     # bits of a symbol err together: count symbols, three bits to an axis
     deviation = np.sqrt(expected / (256 * 2 * 2000))
     assert float(printed["BER"]) == pytest.approx(expected, abs=4 * deviation + 0.1 * expected)
+
+
+def test_the_trained_networks_come_near_the_optimum(capsys):
+    namespace: dict = {}
+    exec(_blocks("python")[2], namespace)
+    printed = float(capsys.readouterr().out.split()[1])
+    state = namespace["state"]
+    for f, weight in ((namespace["f"], 2.0), (namespace["one_for_all"](state), 0.7)):
+        utility = np.mean(metrics.utility(state, f, weight))
+        assert utility > 0.975 * np.mean(
+            metrics.utility(state, JointBeamformer(weight)(state), weight)
+        )
+    assert printed == pytest.approx(float(utility), rel=1e-5)
 
 
 def test_own_beamformer_runs_in_a_scenario(tmp_path, monkeypatch):

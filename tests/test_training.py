@@ -1,27 +1,31 @@
-"""Training: the loss, the batches, learning itself, and going on after an interruption."""
+"""Training: learning itself, which epoch wins, what the log tells, and the scores."""
 
-import csv
-import shutil
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference import ReferenceChannel
-from scipy.stats import kstest
+from training_helpers import (
+    SIZES,
+    WEIGHTS,
+    Told,
+    batches,
+    log,
+    make_data,
+    make_network,
+    stored,
+    utility,
+    values,
+)
 
 from sionna_cfisac.beamforming import HeteroGNNBeamformer, JointBeamformer
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.state import ChannelState
 from sionna_cfisac.training import (
     Draw,
     Score,
-    TrainingData,
     TrainingError,
     TrainingModel,
     TrainingPlan,
@@ -30,236 +34,6 @@ from sionna_cfisac.training import (
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
-
-SIZES = [CellFreeChannel(2, 2, 4), CellFreeChannel(3, 1, 4, 2), CellFreeChannel(1, 3, 4)]
-WEIGHTS = Draw(0, 20, "log1p", 0.15)
-
-
-def make_data(sizes: int = 1, **options: Any) -> TrainingData:
-    given = {"batch_size": 8, "steps_per_epoch": 4, "seed": 3, "sensing_weight": 2.0, **options}
-    return TrainingData(SIZES[:sizes], **given)
-
-
-def make_network(hidden_dim: int = 8, **options: Any) -> HeteroGNNBeamformer:
-    keras.utils.set_random_seed(1)
-    return HeteroGNNBeamformer(4, hidden_dim=hidden_dim, num_layers=1, **options)
-
-
-def batches(data: TrainingData, count: int, start: int = 0) -> Iterator[dict]:
-    """The batches of steps ``start`` to ``start + count``."""
-    for step in range(start, start + count):
-        data.epoch, index = divmod(step, len(data))
-        yield data[index][0]
-
-
-def same(one: dict, other: dict) -> bool:
-    return all(
-        np.array_equal(one[size][key], other[size][key]) for size in one for key in one[size]
-    )
-
-
-def reference_loss(batch: dict, beams: list) -> float:
-    """The loss, channel by channel in NumPy."""
-    values = []
-    for fields, f in zip(batch.values(), beams, strict=True):
-        state = ChannelState(*(fields[key] for key in ChannelState._fields))
-        for index, weight in enumerate(fields["sensing_weight"]):
-            utility = ReferenceChannel(state, index).utility(np.asarray(f)[index], float(weight))
-            values.append(utility / (1 + float(weight)))
-    return -float(np.mean(values))
-
-
-def test_loss_is_the_negative_mean_utility_over_one_plus_weight() -> None:
-    data = make_data(3, sensing_weight=WEIGHTS, noise_power=Draw(0.01, 1))
-    model = TrainingModel(make_network(conditioned=True))
-    (batch,) = data[0]
-    assert len({weight for fields in batch.values() for weight in fields["sensing_weight"]}) > 5
-    beams = model(batch)
-    loss = float(model.compute_loss(batch, None, beams))
-    assert loss == pytest.approx(reference_loss(batch, beams), rel=1e-5)
-
-
-def test_gradient_of_the_loss_is_that_of_finite_differences() -> None:
-    layer = CellFreeChannel(2, 2, 4, dtype="float64")
-    weights = Draw(0.5, 4, "log1p")
-    data = TrainingData([layer], batch_size=4, steps_per_epoch=1, seed=1, sensing_weight=weights)
-    model = TrainingModel(make_network(dtype="float64", conditioned=True))
-    (batch,) = data[0]
-    (weight,) = (w for w in model.trainable_variables if w.path.endswith("hidden_0/ap_from_edges"))
-    with tf.GradientTape() as tape:
-        loss = model.compute_loss(batch, None, model(batch))
-    gradient = np.asarray(tape.gradient(loss, weight.value))
-    values = np.asarray(weight)
-
-    def loss_at(change: np.ndarray) -> float:
-        weight.assign(values + change)
-        return reference_loss(batch, model(batch))
-
-    assert np.abs(gradient).max() > 1e-3
-    for index in [(0, 0), (3, 5), (7, 2), (15, 7)]:
-        change = np.zeros_like(values)
-        change[index] = 1e-5
-        slope = (loss_at(change) - loss_at(-change)) / 2e-5
-        assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
-
-
-@pytest.mark.parametrize("num_samples", [None, 50])
-def test_a_batch_depends_on_seed_and_step_alone(num_samples: int | None) -> None:
-    options = {"num_samples": num_samples, "sensing_weight": WEIGHTS}
-    whole = list(batches(make_data(2, **options), 9))
-    keras.utils.set_random_seed(99)
-    other = make_data(2, steps_per_epoch=3, **options)
-    for step in (7, 0, 7, 4):
-        (again,) = batches(other, 1, step)
-        assert same(again, whole[step])
-    assert not same(next(batches(make_data(2, seed=4, **options), 1)), whole[0])
-
-
-def test_fresh_channels_and_weights_in_every_step() -> None:
-    data = make_data(2, sensing_weight=Draw(0, 20, "log1p"), noise_power=Draw(0.01, 1))
-    drawn = list(batches(data, 12))
-    for key in ("h", "a", "sensing_gain", "sensing_weight", "noise_power", "sensing_noise_power"):
-        numbers = np.concatenate(
-            [np.asarray(f[key]).reshape(len(f[key]), -1)[:, -1] for b in drawn for f in b.values()]
-        )
-        assert len(np.unique(numbers)) == len(numbers) == 12 * 8
-
-
-@pytest.mark.parametrize(
-    ("sizes", "num_samples", "batch_size", "per_pass"),
-    [(1, 20, 8, 2), (1, 16, 8, 2), (1, 8, 8, 1), (2, 32, 8, 4), (2, 10, 3, 2), (3, 22, 8, 2)],
-)
-def test_a_pass_takes_every_channel_of_the_fixed_set_once_at_most(
-    sizes: int, num_samples: int, batch_size: int, per_pass: int
-) -> None:
-    data = make_data(sizes, num_samples=num_samples, batch_size=batch_size)
-    passes = []
-    for number in range(30):
-        drawn = list(batches(data, per_pass, number * per_pass))
-        # a channel is known by its first coefficient
-        names = [[complex(h) for f in b.values() for h in f["h"][:, 0, 0, 0]] for b in drawn]
-        assert [len(batch) for batch in names] == [batch_size] * per_pass
-        passes.append([name for batch in names for name in batch])
-    for one in passes:
-        assert len(set(one)) == per_pass * batch_size
-    assert len({name for one in passes for name in one}) == num_samples
-    # with few channels an order may come twice
-    assert len({tuple(one) for one in passes}) > len(passes) / 2
-
-
-def test_sizes_share_a_batch_evenly() -> None:
-    (batch,) = make_data(3)[0]
-    assert [fields["h"].shape for fields in batch.values()] == [
-        (3, 2, 2, 4),
-        (3, 3, 1, 4),
-        (2, 1, 3, 4),
-    ]
-    assert [fields["a"].shape[2] for fields in batch.values()] == [1, 2, 1]
-    beams = TrainingModel(make_network())(batch)
-    assert [tuple(f.shape) for f in beams] == [(3, 2, 3, 4), (3, 3, 3, 4), (2, 1, 4, 4)]
-
-
-def test_drawn_weights_fill_their_range() -> None:
-    (batch,) = make_data(batch_size=4000, sensing_weight=WEIGHTS)[0]
-    drawn = batch["0"]["sensing_weight"]
-    assert drawn.dtype == np.float32
-    assert 0 == drawn.min() < drawn.max() <= 20
-    share = np.mean(drawn == 0)
-    assert abs(share - 0.15) < 4 * np.sqrt(0.15 * 0.85 / 4000)
-    assert kstest(np.log1p(drawn[drawn > 0]) / np.log(21), "uniform").pvalue > 1e-3
-
-
-def test_drawn_noise_is_one_number_for_the_ues_and_another_for_the_receivers() -> None:
-    (batch,) = make_data(batch_size=2000, noise_power=Draw(0.01, 1))[0]
-    noise = {key: batch["0"][key] for key in ("noise_power", "sensing_noise_power")}
-    for values in noise.values():
-        assert values.shape == (2000, 2)
-        assert values.dtype == np.float32
-        assert np.array_equal(values[:, 0], values[:, 1])
-        assert 0.01 <= values.min() < values.max() <= 1
-        assert kstest(np.log10(values[:, 0]) / 2 + 1, "uniform").pvalue > 1e-3
-    logs = [np.log(values[:, 0]) for values in noise.values()]
-    assert abs(np.corrcoef(logs)[0, 1]) < 4 / np.sqrt(2000)
-
-
-def test_without_a_range_noise_and_weight_are_those_given() -> None:
-    (batch,) = make_data(sensing_weight=0.5)[0]
-    assert np.all(batch["0"]["sensing_weight"] == 0.5)
-    assert np.all(batch["0"]["noise_power"] == np.float32(0.1))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Draw(0, 1), "low: expected a finite number above 0, got 0"),
-        (lambda: Draw(-1, 1, "log1p"), "low: expected a finite number >= 0, got -1"),
-        (lambda: Draw(2, 1), "high: expected a finite number >= 2, got 1"),
-        (lambda: Draw(1, 2, "linear"), "scale: expected one of"),
-        (lambda: Draw(1, 2, low_share=1.5), "low_share: expected a finite number from 0 to 1"),
-        (lambda: make_data(3, batch_size=2), "at least one channel of each of the 3 sizes, got 2"),
-        (lambda: make_data(num_samples=7), "expected at least batch_size = 8, got 7"),
-    ],
-)
-def test_wrong_arguments(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-class Told:
-    """A validation that tells shares given beforehand."""
-
-    def __init__(self, *shares: float | None) -> None:
-        self.sensing_weights = [2.0]
-        self._shares = iter(shares)
-
-    def __call__(self, beamformer: HeteroGNNBeamformer) -> list[Score]:
-        return [Score(2.0, 5.0, next(self._shares), None, 1)]
-
-
-class Utility(Validation):
-    """A validation that spares the time of the joint optimum."""
-
-    def _reference(self, weight: float) -> None:
-        return None
-
-
-def utility(sizes: int = 1, *weights: float) -> Validation:
-    return Utility(SIZES[:sizes], 60, weights or [2.0], seed=8)
-
-
-def values(network: HeteroGNNBeamformer) -> list[np.ndarray]:
-    return [np.asarray(weight) for weight in network.weights]
-
-
-def assert_equal(one: HeteroGNNBeamformer, other: HeteroGNNBeamformer) -> None:
-    for mine, theirs in zip(values(one), values(other), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """A few steps take less time than tracing them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def log(folder: Path, without: str = "") -> list[dict[str, str]]:
-    with (folder / "log.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{key: value for key, value in row.items() if key != without} for row in rows]
-
-
-def stored(file: Path) -> dict[str, Any]:
-    """Every array and attribute of an HDF5 file, but for the time."""
-    found: dict[str, Any] = {}
-    with h5py.File(file) as store:
-        store.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-        return {**found, **{k: v for k, v in store.attrs.items() if k != "seconds"}}
 
 
 @pytest.mark.parametrize(
@@ -354,141 +128,6 @@ def test_where_a_share_is_not_known_the_objective_decides(tmp_path: Path) -> Non
     beamformer, validation, plan = make_network(), Mixed(), TrainingPlan(3, 0.01, 0)
     train(beamformer, make_data(steps_per_epoch=1), validation, plan, tmp_path)  # type: ignore
     np.testing.assert_array_equal(values(beamformer)[0], seen[2][0])
-
-
-def stop_at(step: int, validated: bool = False) -> Callable[[Any], None]:
-    def listen(progress: Any) -> None:
-        if progress.step == step and (progress.scores is not None) == validated:
-            raise KeyboardInterrupt
-
-    return listen
-
-
-@pytest.mark.usefixtures("eager")
-def test_resuming_gives_the_same_bits_wherever_it_was_interrupted(tmp_path: Path) -> None:
-    options = {
-        "sizes": 2,
-        "num_samples": 20,
-        "sensing_weight": WEIGHTS,
-        "noise_power": Draw(0.01, 1),
-    }
-    plan, validation = TrainingPlan(4, 0.01, 5), utility(2, 1.0, 4.0)
-    whole = make_network(conditioned=True)
-    train(whole, make_data(**options), validation, plan, tmp_path / "whole")
-    folder = tmp_path / "part"
-    # before the first checkpoint, in the middle, and right after a checkpoint
-    for number, listen in enumerate([stop_at(2), stop_at(10), stop_at(12, True)]):
-        network, data = make_network(conditioned=True), make_data(**options)
-        with pytest.raises(KeyboardInterrupt):
-            train(network, data, validation, plan, folder, resume=number > 0, on_progress=listen)
-    part = make_network(conditioned=True)
-    steps: list[int] = []
-    seconds = train(
-        part,
-        make_data(**options),
-        validation,
-        plan,
-        folder,
-        resume=True,
-        on_progress=lambda progress: steps.append(progress.step),
-    )
-    assert steps[0] == 13
-    assert_equal(part, whole)
-    assert log(folder, "seconds") == log(tmp_path / "whole", "seconds")
-    assert [row["epoch"] for row in log(folder)] == ["0", "1", "2", "3"]
-    for name in ("last.weights.h5", "best.weights.h5"):
-        one, other = stored(folder / name), stored(tmp_path / "whole" / name)
-        assert one.keys() == other.keys()
-        assert any(key.startswith("optimizer") for key in one)
-        for key, value in one.items():
-            np.testing.assert_array_equal(value, other[key], err_msg=key)
-    # a finished training does not go on
-    again = make_network(conditioned=True)
-    files = {file: file.read_bytes() for file in folder.glob("*.h5")}
-    assert train(again, make_data(**options), validation, plan, folder, resume=True) == seconds
-    assert_equal(again, whole)
-    assert {file: file.read_bytes() for file in folder.glob("*.h5")} == files
-    assert log(folder, "seconds") == log(tmp_path / "whole", "seconds")
-
-
-@pytest.mark.usefixtures("eager")
-def test_an_end_between_the_two_checkpoints_of_an_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = sys.modules[train.__module__]
-    plan = TrainingPlan(3, 0.01, 0)
-    whole = make_network()
-    train(whole, make_data(), utility(), plan, tmp_path / "whole")
-    save, saved = module._save, []
-
-    def stop_before_last(model: Any, file: Path, state: dict[str, float]) -> None:
-        saved.append(file.name)
-        if saved.count("last.weights.h5") == 2 and file.name == "last.weights.h5":
-            raise KeyboardInterrupt
-        save(model, file, state)
-
-    monkeypatch.setattr(module, "_save", stop_before_last)
-    network, data = make_network(), make_data()
-    with pytest.raises(KeyboardInterrupt):
-        train(network, data, utility(), plan, tmp_path / "part")
-    monkeypatch.undo()
-    part = make_network()
-    train(part, make_data(), utility(), plan, tmp_path / "part", resume=True)
-    assert_equal(part, whole)
-    assert log(tmp_path / "part", "seconds") == log(tmp_path / "whole", "seconds")
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoints")
-    tf.config.run_functions_eagerly(True)
-    network, data, plan = make_network(), make_data(steps_per_epoch=1), TrainingPlan(3, 0.01, 0)
-    validation: Any = Told(0.5, 0.4)
-    with pytest.raises(KeyboardInterrupt):
-        train(network, data, validation, plan, folder, on_progress=stop_at(2, True))
-    tf.config.run_functions_eagerly(False)
-    return folder
-
-
-@pytest.fixture
-def interrupted(checkpoints: Path, tmp_path: Path, eager: None) -> Path:
-    """A copy of the folder of an interrupted training."""
-    return Path(shutil.copytree(checkpoints, tmp_path / "interrupted"))
-
-
-@pytest.mark.usefixtures("eager")
-def test_the_best_epoch_survives_an_interruption(interrupted: Path) -> None:
-    network, data, plan = make_network(), make_data(steps_per_epoch=1), TrainingPlan(3, 0.01, 0)
-    validation: Any = Told(0.45)
-    train(network, data, validation, plan, interrupted, resume=True)
-    assert stored(interrupted / "best.weights.h5")["epoch"] == 1
-    assert stored(interrupted / "last.weights.h5")["epoch"] == 3
-
-
-@pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("best.weights.h5", None),
-        ("best.weights.h5", b"x"),
-        ("last.weights.h5", b""),
-        ("last.weights.h5", "other"),
-    ],
-)
-def test_checkpoints_that_are_missing_damaged_or_of_another_network(
-    interrupted: Path, name: str, content: bytes | str | None
-) -> None:
-    hidden_dim = 8
-    if content is None:
-        (interrupted / name).unlink()
-    elif isinstance(content, bytes):
-        (interrupted / name).write_bytes(content)
-    else:
-        hidden_dim, name = 4, "best.weights.h5"
-    network, data = make_network(hidden_dim), make_data(steps_per_epoch=1)
-    validation: Any = Told(0.5)
-    with pytest.raises(TrainingError, match=f"{name}: expected a checkpoint of this training"):
-        train(network, data, validation, TrainingPlan(3), interrupted, resume=True)
 
 
 @pytest.mark.usefixtures("eager")
