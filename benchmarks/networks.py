@@ -1,10 +1,11 @@
 """The graph neural network against the optimisers: speed at measured accuracy, memory, size.
 
-    python benchmarks/networks.py            # everything, about ten minutes
+    python benchmarks/networks.py            # everything, about five minutes
     python benchmarks/networks.py --quick    # one repetition
 
-Every method gets the same channels in single precision on the same CPU; the optimisers iterate in
-double precision inside. Prints Markdown tables; those of the README come from here.
+Every method gets the same channels in single precision on the same CPU, as a compiled graph; RZF
+and the optimisers compute in double precision inside. Prints Markdown tables; those of the README
+come from here.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import (
     HeteroGNNBeamformer,
     JointBeamformer,
+    NullspaceSensingBeamformer,
     RZFBeamformer,
     WMMSEBeamformer,
 )
@@ -28,14 +30,20 @@ WEIGHTS = (0.0, 2.0, 10.0)
 SIZES = [(5, 2, 8), (2, 2, 8), (10, 2, 8), (20, 2, 8), (5, 1, 8), (5, 4, 8), (5, 8, 8)]
 SIZES += [(5, 2, 4), (5, 2, 32)]
 BATCHES = (1, 16, 256, 2048)
+OTHERS = {
+    "RZF": RZFBeamformer(),
+    "WMMSE": WMMSEBeamformer(),
+    "joint, 3 steps": JointBeamformer(2.0, max_iterations=3),
+    "joint": JointBeamformer(2.0),
+}
 
 
-def compiled(network, jit_compile=True):
-    """The network as one graph; a state's tensors are the arguments, so that shapes are static."""
+def compiled(method, jit_compile=True):
+    """The method as one graph, without the checks of values that only eager calls make."""
 
     @tf.function(jit_compile=jit_compile)
     def call(state):
-        return network(state)
+        return method(state)
 
     return call
 
@@ -43,7 +51,7 @@ def compiled(network, jit_compile=True):
 def rivals(weight):
     """Methods by name, the optimiser also stopped after a few steps."""
     methods = {
-        "RZF": RZFBeamformer(),
+        "RZF": compiled(RZFBeamformer(), False),
         "GNN, graph": compiled(HeteroGNNBeamformer.from_pretrained(f"paper-beta{weight:g}"), False),
         "GNN, XLA": compiled(HeteroGNNBeamformer.from_pretrained(f"paper-beta{weight:g}")),
         "conditioned GNN, XLA": compiled(
@@ -51,10 +59,13 @@ def rivals(weight):
         ),
     }
     for steps in (1, 3, 10):
-        methods[f"joint, {steps} steps"] = JointBeamformer(weight, max_iterations=steps)
-    methods["joint"] = JointBeamformer(weight)
+        name = f"joint, {steps} step{'s' if steps > 1 else ''}"
+        methods[name] = compiled(JointBeamformer(weight, max_iterations=steps), False)
+    methods["joint"] = compiled(JointBeamformer(weight), False)
     if weight == 0:
-        methods["WMMSE"] = WMMSEBeamformer()
+        methods["WMMSE"] = compiled(WMMSEBeamformer(), False)
+    else:
+        methods["null-space sensing"] = compiled(NullspaceSensingBeamformer(), False)
     return methods
 
 
@@ -83,14 +94,11 @@ def growth(batch, repetitions):
         methods = [
             compiled(network, False),
             compiled(network),
-            RZFBeamformer(),
-            WMMSEBeamformer(),
-            JointBeamformer(2.0, max_iterations=3),
-            JointBeamformer(2.0),
+            *(compiled(method, False) for method in OTHERS.values()),
         ]
         rates = [f"{rate(method, state, repetitions):,.0f}" for method in methods]
         rows.append(["M={}, U={}, Nt={}".format(*size), *rates])
-    table(["network", "GNN, graph", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
+    table(["network", "GNN, graph", "GNN, XLA", *OTHERS], rows)
 
 
 def batches(repetitions):
@@ -99,14 +107,10 @@ def batches(repetitions):
     for batch in BATCHES:
         state = draw(5, 2, 8, batch)
         network = HeteroGNNBeamformer.from_pretrained("paper-beta2")
-        methods = [compiled(network, False), compiled(network), RZFBeamformer()]
-        methods += [
-            WMMSEBeamformer(),
-            JointBeamformer(2.0, max_iterations=3),
-            JointBeamformer(2.0),
-        ]
+        methods = [compiled(network, False), compiled(network)]
+        methods += [compiled(method, False) for method in OTHERS.values()]
         rows.append([f"{batch:,}", *(f"{rate(m, state, repetitions):,.0f}" for m in methods)])
-    table(["batch", "GNN, graph", "GNN, XLA", "RZF", "WMMSE", "joint, 3 steps", "joint"], rows)
+    table(["batch", "GNN, graph", "GNN, XLA", *OTHERS], rows)
 
 
 def memory(batch):

@@ -145,7 +145,7 @@ def train(
 ) -> None:
     """Train the network of a scenario: weights, card, logs and checkpoints in the output folder."""
     from sionna_cfisac.scenario.load import load_study
-    from sionna_cfisac.scenario.training_output import prepare_training
+    from sionna_cfisac.scenario.training_output import keras_backend, prepare_training
 
     if resume and force:
         raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
@@ -156,7 +156,7 @@ def train(
         message = "expected keys of training in the file's section 'fast', which shorten it"
         raise ScenarioError([Problem("--fast", "", message)])
     folder = output or Path("trained") / scenario.name
-    prepare_training(folder, scenario, resume, force)
+    prepare_training(folder, scenario, keras_backend(), resume, force)
     console = _console()
     with _interruptible(f"the last checkpoint is in {folder}"):
         with _quiet_start():

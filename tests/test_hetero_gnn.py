@@ -284,7 +284,16 @@ def test_a_network_that_is_not_conditioned_has_no_range_of_noise(plain, state):
     assert not [w for w in record if "noise_power" in str(w.message)]
 
 
-def test_weights_outside_the_range_are_seen_as_the_nearest_within(conditioned, state):
-    np.testing.assert_array_equal(conditioned(state, 50.0), conditioned(state, 20.0))
-    np.testing.assert_array_equal(conditioned(state, -1.0), conditioned(state, 0.0))
+def test_weights_outside_the_range_are_refused_or_in_a_trace_seen_as_the_nearest(
+    conditioned, state
+):
+    @tf.function
+    def traced(weight):
+        return conditioned(state, weight)
+
+    for odd, nearest in ((50.0, 20.0), (-1.0, 0.0)):
+        with pytest.raises(ValueError, match="^sensing_weight: expected numbers from 0 to 20"):
+            conditioned(state, odd)
+        beams = traced(tf.constant(odd, tf.float64))
+        np.testing.assert_allclose(beams, conditioned(state, nearest), rtol=1e-6, atol=1e-7)
     assert np.abs(conditioned(state, 20.0) - conditioned(state, 15.0)).max() > 1e-5

@@ -232,8 +232,8 @@ def test_a_network_that_is_not_conditioned_takes_no_sensing_weight(plain, state)
     [
         (np.ones(2), r"a number or shape \[3\], got \(2,\)"),
         (np.ones((3, 1)), r"a number or shape \[3\], got \(3, 1\)"),
-        (np.nan, "finite numbers, got nan"),
-        ([1.0, np.inf, 1.0], "finite numbers, got inf"),
+        (np.nan, "numbers from 0 to 20, got nan"),
+        ([1.0, np.inf, 1.0], "numbers from 0 to 20, got inf"),
         ("much", "a number or .*got 'much'"),
     ],
 )

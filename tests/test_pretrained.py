@@ -20,12 +20,13 @@ PAPER["paper-beta10"] = 10.0
 NUM_CHANNELS = 400
 
 
-def draw(num_aps: int = 5, num_users: int = 2, seed: int = 2024):
+def draw(num_aps: int = 5, num_users: int = 2, noise_power: float = 0.1):
     # a seed that no training, validation or scenario uses
-    return CellFreeChannel(num_aps, num_users, 8)(NUM_CHANNELS, seed=seed)
+    channel = CellFreeChannel(num_aps, num_users, 8, noise_power=noise_power)
+    return channel(NUM_CHANNELS, seed=2024)
 
 
-def shares(network, state, weight: float) -> np.ndarray:
+def utilities(network, state, weight: float) -> np.ndarray:
     """Utility of every channel, and of the joint optimum."""
     beams = network(state), JointBeamformer(weight)(state)
     return np.array([metrics.utility(state, f, weight).numpy() for f in beams], float)
@@ -52,7 +53,7 @@ def test_a_network_is_as_good_as_its_card_says(name):
         weight = score["sensing_weight"]
         options = {"sensing_weight": weight} if name == "conditioned" else {}
         network = HeteroGNNBeamformer.from_pretrained(name, **options)
-        share, error = share_and_error(shares(network, state, weight))
+        share, error = share_and_error(utilities(network, state, weight))
         # the card's own error is that of its number of channels
         spread = error * np.sqrt(1 + NUM_CHANNELS / score["num_channels"])
         assert abs(share - score["share"]) < 4 * spread, (weight, share, score["share"])
@@ -103,3 +104,20 @@ def test_a_high_weight_still_beats_conjugate_beams():
     )
     snr = metrics.sensing_snr(state, f).numpy().mean()
     assert snr > 0.88 * metrics.max_sensing_snr(state).numpy().mean()
+
+
+@pytest.mark.parametrize(("noise_power", "least"), [(0.01, 0.94), (1.0, 0.99)])
+def test_the_conditioned_network_at_the_ends_of_its_range(noise_power, least):
+    network = HeteroGNNBeamformer.from_pretrained("conditioned", sensing_weight=2.0)
+    share, error = share_and_error(utilities(network, draw(noise_power=noise_power), 2.0))
+    assert share - 3 * error > least
+
+
+def test_what_the_readme_says_of_other_numbers_of_users():
+    network = HeteroGNNBeamformer.from_pretrained("paper-beta0")
+    shares = {
+        users: share_and_error(utilities(network, draw(num_users=users), 0.0)) for users in (1, 3)
+    }
+    for users, stated in ((1, 0.923), (3, 0.458)):
+        share, error = shares[users]
+        assert abs(share - stated) < 5 * error

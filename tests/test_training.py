@@ -142,7 +142,7 @@ def test_a_validation_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path
     validation: Any = Told(0.5, float("nan"))
     with pytest.raises(TrainingError, match="validation gives nan at step 8"):
         train(make_network(), make_data(), validation, TrainingPlan(3), tmp_path)
-    assert stored(tmp_path / "last.weights.h5")["epoch"] == 1
+    assert stored(tmp_path / "_last.weights.h5")["epoch"] == 1
 
 
 def test_scores_are_shares_of_the_joint_optimum() -> None:

@@ -76,7 +76,7 @@ def test_weights_card_and_progress(
     # the weights are those of the best checkpoint, rounded to half precision
     weights = stored(folder / "tiny.weights.h5")
     assert {value.dtype for value in weights.values()} == {np.dtype("float16")}
-    best = stored(folder / "best.weights.h5")
+    best = stored(folder / "_best.weights.h5")
     rounded = best["beamformer/_hidden/hetero_graph_layer/vars/0"].astype(np.float16)
     np.testing.assert_array_equal(weights["hidden_0/ap_from_edges"], rounded)
 
@@ -126,22 +126,22 @@ def test_a_training_is_protected_continued_and_replaced(
     assert train("--fast", "--resume", "--set", "samples=7") == 0
     after = {path: path.read_bytes() for path in files}
     del files[folder / "tiny.json"], after[folder / "tiny.json"]
-    del files[folder / "training.json"], after[folder / "training.json"]
+    del files[folder / "_training.json"], after[folder / "_training.json"]
     assert after == files
 
     # --force removes what a training wrote and nothing else
     (folder / "notes.txt").write_text("mine")
     (folder / "tensorboard").mkdir(exist_ok=True)
     (folder / "tensorboard" / "mine").write_text("mine")
-    (folder / "partial-last.weights.h5").write_text("left by a kill")
+    (folder / "partial-_last.weights.h5").write_text("left by a kill")
     options = ["--output", "trained/tiny", "--set", "name=other", "--set", "seed=6"]
     assert train("--fast", "--force", *options) == 0
     assert {path.name for path in folder.iterdir()} - {"tensorboard"} == {
         "notes.txt",
-        "training.json",
+        "_training.json",
         "log.csv",
-        "last.weights.h5",
-        "best.weights.h5",
+        "_last.weights.h5",
+        "_best.weights.h5",
         "other.weights.h5",
         "other.json",
     }
@@ -159,7 +159,7 @@ def test_a_training_is_protected_continued_and_replaced(
         ("log.csv", [], "out: holds log.csv that 'cfisac train' did not write; choose another"),
         ("log.csv", ["--force"], "holds log.csv that 'cfisac train' did not write"),
         ("tiny.json", ["--force"], "holds tiny.json that 'cfisac train' did not write"),
-        ("training.json", ["--force"], "holds training.json that 'cfisac train' did not write"),
+        ("_training.json", ["--force"], "holds _training.json that 'cfisac train' did not write"),
         ("notes.txt", ["--force"], None),
     ],
 )

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserW
 
 
 def assert_same_files(one: Path, other: Path) -> None:
-    for name in ("tiny.weights.h5", "last.weights.h5", "best.weights.h5"):
+    for name in ("tiny.weights.h5", "_last.weights.h5", "_best.weights.h5"):
         mine, theirs = stored(one / name), stored(other / name)
         assert mine.keys() == theirs.keys()
         for key, value in mine.items():
@@ -70,11 +70,11 @@ def test_killed_and_resumed_gives_the_same_bits(
         assert process.wait() == -signal.SIGKILL
 
     # before TensorFlow is there, then in the middle of the training
-    kill((folder / "training.json").exists)
+    kill((folder / "_training.json").exists)
     command.append("--resume")
     kill(lambda: (folder / "log.csv").exists() and len(log(folder)) >= 4)
     assert 4 <= len(log(folder)) < 19
-    assert (folder / "last.weights.h5").exists()
+    assert (folder / "_last.weights.h5").exists()
     assert not (folder / "tiny.weights.h5").exists()
     assert train(*options, "--resume") == 0
     assert "no share of the optimum: that of several targets is" in capsys.readouterr().out

@@ -57,7 +57,7 @@ def test_resuming_gives_the_same_bits_wherever_it_was_interrupted(tmp_path: Path
     assert_equal(part, whole)
     assert log(folder, "seconds") == log(tmp_path / "whole", "seconds")
     assert [row["epoch"] for row in log(folder)] == ["0", "1", "2", "3"]
-    for name in ("last.weights.h5", "best.weights.h5"):
+    for name in ("_last.weights.h5", "_best.weights.h5"):
         one, other = stored(folder / name), stored(tmp_path / "whole" / name)
         assert one.keys() == other.keys()
         assert any(key.startswith("optimizer") for key in one)
@@ -84,7 +84,7 @@ def test_an_end_between_the_two_checkpoints_of_an_epoch(
 
     def stop_before_last(model: Any, file: Path, state: dict[str, float]) -> None:
         saved.append(file.name)
-        if saved.count("last.weights.h5") == 2 and file.name == "last.weights.h5":
+        if saved.count("_last.weights.h5") == 2 and file.name == "_last.weights.h5":
             raise KeyboardInterrupt
         save(model, file, state)
 
@@ -122,18 +122,18 @@ def test_the_best_epoch_survives_an_interruption(interrupted: Path) -> None:
     network, data, plan = make_network(), make_data(steps_per_epoch=1), TrainingPlan(3, 0.01, 0)
     validation: Any = Told(0.45)
     train(network, data, validation, plan, interrupted, resume=True)
-    assert stored(interrupted / "best.weights.h5")["epoch"] == 1
-    assert stored(interrupted / "last.weights.h5")["epoch"] == 3
+    assert stored(interrupted / "_best.weights.h5")["epoch"] == 1
+    assert stored(interrupted / "_last.weights.h5")["epoch"] == 3
 
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("best.weights.h5", None),
-        ("best.weights.h5", b"x"),
-        ("last.weights.h5", b""),
-        ("last.weights.h5", "other"),
+        ("_best.weights.h5", None),
+        ("_best.weights.h5", b"x"),
+        ("_last.weights.h5", b""),
+        ("_last.weights.h5", "other"),
     ],
 )
 def test_checkpoints_that_are_missing_damaged_or_of_another_network(
@@ -145,7 +145,7 @@ def test_checkpoints_that_are_missing_damaged_or_of_another_network(
     elif isinstance(content, bytes):
         (interrupted / name).write_bytes(content)
     else:
-        hidden_dim, name = 4, "best.weights.h5"
+        hidden_dim, name = 4, "_best.weights.h5"
     network, data = make_network(hidden_dim), make_data(steps_per_epoch=1)
     validation: Any = Told(0.5)
     with pytest.raises(TrainingError, match=f"{name}: expected a checkpoint of this training"):

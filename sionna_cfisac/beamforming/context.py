@@ -5,7 +5,6 @@ import warnings
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from sionna_cfisac.beamforming.graph_layer import Context, linear
@@ -102,7 +101,7 @@ def check_sensing_weight(value: Any, state: ChannelState, dtype: str) -> Tensor:
     Raises
     ------
     ValueError
-        If it is not finite or of another shape
+        If it is of another shape or, where values are known, out of range
     """
     try:
         weight = as_real(value, dtype)
@@ -118,9 +117,13 @@ def check_sensing_weight(value: Any, state: ChannelState, dtype: str) -> Tensor:
             f"sensing_weight: expected a number or shape [{size}], got {tuple(weight.shape)}"
         )
     array = concrete(weight)
-    if array is not None and not np.isfinite(array).all():
-        odd = array[~np.isfinite(array)][0]
-        raise ValueError(f"sensing_weight: expected finite numbers, got {odd}")
+    if array is not None:
+        low, high = SENSING_WEIGHT_RANGE
+        odd = array[~((array >= low) & (array <= high * (1 + 1e-6)))]
+        if odd.size:
+            raise ValueError(
+                f"sensing_weight: expected numbers from {low:g} to {high:g}, got {odd[0]:g}"
+            )
     return weight
 
 

@@ -11,7 +11,8 @@ from sionna_cfisac.state import Tensor
 
 AGGREGATIONS = ("mean", "sum")
 _VERTEX_GAIN = 0.3
-"""Variance gain of what a vertex reads from its edges at the start; see HeteroGraphLayer."""
+"""Variance gain of what a vertex reads from its edges at the start. Below one, the edges first
+follow their own channel and training leaves the level of conjugate beams sooner."""
 
 
 class Graph(NamedTuple):
@@ -109,7 +110,6 @@ class HeteroGraphLayer(keras.layers.Layer):
         self._vertex, self._from_edges = {}, {}
         for kind, count in num_types.items():
             fan_in = count * (edge_dim + vertex_dim)
-            # the linear vertices keep the variance of what they read
             shape = (count * edge_dim, self.vertex_units)
             self._from_edges[kind] = self._matrix(shape, fan_in, _VERTEX_GAIN, f"{kind}_from_edges")
             if vertex_dim:

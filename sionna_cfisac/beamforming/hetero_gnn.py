@@ -63,10 +63,10 @@ class HeteroGNNBeamformer(LearnedBeamformer):
     A *conditioned* network also reads the sensing weight and the noise power of the UEs. Features
     of both pass through two layers to a context :math:`\mathbf{c}`, which scales and shifts what
     the activation of (14) acts on. For one weight and one noise power that is a network of the
-    paper with other matrices. Weights and noise powers outside the range that the network is made
-    for, 0…20 and 0.01…1, are seen as the nearest one within; a noise power outside is warned of
-    where values are known, that is outside a traced graph. A network that is not conditioned knows
-    neither: its beams are those for the weight and the noise that it was trained with.
+    paper with other matrices. It is made for weights 0…20 and noise powers 0.01…1 at a total power
+    of 1. Where values are known, that is outside a traced graph, a weight outside is refused and a
+    noise power outside warned of; the network sees the nearest one within. A network that is not
+    conditioned knows neither: its beams are those for the weight and the noise of its training.
 
     Parameters
     ----------
@@ -244,6 +244,11 @@ class HeteroGNNBeamformer(LearnedBeamformer):
             # what Keras makes of a NamedTuple when it loads a functional model
             state = ChannelState(*state)
         state = check_state(state, values)
+        if None in (*state.h.shape[1:], state.a.shape[2]):
+            raise ValueError(
+                "state: expected all sizes but the batch to be known, got h of shape "
+                f"{tuple(state.h.shape)} and a of shape {tuple(state.a.shape)}"
+            )
         if state.num_tx_ant != self.num_tx_ant:
             raise ValueError(
                 f"state: expected channels of {self.num_tx_ant} antennas per AP, the number of "

@@ -147,7 +147,9 @@ class LearnedBeamformer(keras.layers.Layer):
         file, card_file = weights_files(path)
         card = check_weights(file, cls.__name__)
         known = card["architecture"]
-        for name in sorted(set(options) & set(known)):
+        fixed = sorted(set(options) & set(known))
+        if fixed:
+            name = fixed[0]
             raise ValueError(
                 f"{name}: expected none, since the weights fix it to {known[name]!r}, "
                 f"got {options[name]!r}"
@@ -197,15 +199,17 @@ class LearnedBeamformer(keras.layers.Layer):
         Raises
         ------
         ValueError
-            If the other has weights that this one lacks, or of another shape
+            If the other has weights that this one lacks, or another architecture
         """
         mine, theirs = self._named_weights(), other._named_weights()
-        for name, weight in theirs.items():
-            if name not in mine or mine[name].shape != weight.shape:
-                raise ValueError(
-                    f"other: expected the architecture {self.architecture()}, "
-                    f"got {other.architecture()}"
-                )
+        wanted, found = (
+            {**network.architecture(), "conditioned": None} for network in (self, other)
+        )
+        if wanted != found or set(theirs) - set(mine):
+            raise ValueError(
+                f"other: expected the architecture {self.architecture()}, "
+                f"got {other.architecture()}"
+            )
         for name, weight in theirs.items():
             mine[name].assign(weight)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -82,7 +83,11 @@ def train_network(
         else Draw(spec.noise_power.low, spec.noise_power.high),
         num_samples=spec.samples,
     )
-    weights = spec.validation.sensing_weights or [scenario.objective.sensing_weight]
+    weights = spec.validation.sensing_weights or [
+        scenario.objective.sensing_weight
+        if spec.sensing_weight is None or isinstance(spec.sensing_weight, WeightRangeSpec)
+        else spec.sensing_weight
+    ]
     validation = Validation(
         channels, spec.validation.samples, weights, _seed(scenario, "validation")
     )
@@ -115,12 +120,11 @@ def train_network(
         "versions": versions(backend),
     }
     file = folder / f"{scenario.name}.weights.h5"
-    network.save(file, half=True)
-    # what is measured is what the file holds, after rounding
-    stored = type(network).load(file)
-    scores = Validation(channels, spec.validation.test_samples, weights, _seed(scenario, "test"))(
-        stored
-    )
+    with TemporaryDirectory() as place:
+        # what is measured is what the file will hold, after rounding
+        rounded = type(network).load(network.save(Path(place) / scenario.name, half=True))
+    test = Validation(channels, spec.validation.test_samples, weights, _seed(scenario, "test"))
+    scores = test(rounded)
     network.save(file, {**about, "measured": [asdict(score) for score in scores]}, half=True)
     return file, scores
 

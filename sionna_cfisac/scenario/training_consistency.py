@@ -38,6 +38,7 @@ def training_conflicts(scenario: ScenarioSpec, weights: bool = True) -> Iterator
         yield from _initial_weights(scenario, scenario.training)
     yield from _sizes(scenario, scenario.training)
     yield from _steps(scenario.training)
+    yield from _validation(scenario.training)
     yield from _conditions(scenario, scenario.training)
 
 
@@ -110,6 +111,18 @@ def _steps(spec: TrainingSpec) -> Iterator[Conflict]:
             yield Conflict(
                 ("training", "validation", "sensing_weights", index),
                 f"{weight:g} is already in the list",
+            )
+
+
+def _validation(spec: TrainingSpec) -> Iterator[Conflict]:
+    num_sizes = len(spec.sizes or [None])
+    for key in ("samples", "test_samples"):
+        value = getattr(spec.validation, key)
+        if value < num_sizes:
+            yield Conflict(
+                ("training", "validation", key),
+                f"expected at least the number of training.sizes, {num_sizes}, got {value}",
+                (("training", "sizes"),),
             )
 
 

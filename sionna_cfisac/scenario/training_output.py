@@ -13,17 +13,23 @@ from sionna_cfisac.scenario.output import differing_keys
 from sionna_cfisac.scenario.schema import ScenarioSpec, resolved
 
 FORMAT = "sionna_cfisac training"
-RECORD = "training.json"
+# a scenario's name cannot begin with "_", so its weights and card cannot meet these
+RECORD = "_training.json"
 
 _KEYS = ("seed", "network", "channel", "noise_power", "sensing", "objective", "training")
+_BACKEND = "Keras backend"
 _BOARD = "tensorboard"
 # what sionna_cfisac.training writes, which takes long to load
-_FILES = ("log.csv", "last.weights.h5", "best.weights.h5")
+_FILES = ("log.csv", "_last.weights.h5", "_best.weights.h5")
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 
 
 def prepare_training(
-    folder: Path, scenario: ScenarioSpec, resume: bool = False, force: bool = False
+    folder: Path,
+    scenario: ScenarioSpec,
+    backend: str,
+    resume: bool = False,
+    force: bool = False,
 ) -> None:
     """Make sure that a training into this folder overwrites nothing of anybody else's.
 
@@ -33,6 +39,8 @@ def prepare_training(
         Output folder; need not exist
     scenario : ScenarioSpec
         What is to be trained
+    backend : str
+        Backend of Keras; the numbers that it draws, and so a training, are its own
     resume : bool
         Continue a training of the same scenario
     force : bool
@@ -44,6 +52,7 @@ def prepare_training(
         If the folder holds something that the training would overwrite or mix with
     """
     wanted = {key: value for key, value in resolved(scenario).items() if key in _KEYS}
+    wanted[_BACKEND] = backend
     stored = _read(folder)
     problem = _refusal(folder, stored, scenario.name, wanted, resume, force)
     if problem is not None:
@@ -57,6 +66,18 @@ def prepare_training(
     except OSError as error:
         message = f"cannot be written to: {error.strerror or error}"
         raise ScenarioError([Problem(str(folder), "", message)]) from None
+
+
+def keras_backend() -> str:
+    """The backend that Keras will load, without loading it."""
+    given = os.environ.get("KERAS_BACKEND")
+    if given:
+        return given
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        return str(json.loads((home / "keras.json").read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
 
 
 def _refusal(
@@ -73,6 +94,10 @@ def _refusal(
         return f"expected a folder, but {parents[0]} is a file"
     if stored is None:
         return _other_files(folder, name, force) if folder.is_dir() else None
+    others = [n for n in _written(name) if n not in _written(_name(stored, name))]
+    foreign = [n for n in others if (folder / n).exists()]
+    if foreign:
+        return f"holds {', '.join(foreign)} of somebody else; choose another --output"
     if resume:
         different = _differing(stored, name, wanted)
         if different:
@@ -103,7 +128,7 @@ def _other_files(folder: Path, name: str, force: bool) -> str | None:
 
 def _differing(stored: dict[str, Any], name: str, wanted: dict[str, Any]) -> list[str]:
     different = [] if _name(stored, name) == name else ["name"]
-    for key in _KEYS:
+    for key in (*_KEYS, _BACKEND):
         one, other = stored["scenario"].get(key), wanted.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
             different += differing_keys(one, other, f"{key}.")

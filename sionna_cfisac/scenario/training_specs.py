@@ -77,7 +77,8 @@ class ValidationSpec(Spec):
         2000, description="Number of other channels that the finished network is scored on"
     )
     sensing_weights: Annotated[list[NonNegative], Field(min_length=1)] | None = Field(
-        None, description="Weights to score at; default objective.sensing_weight"
+        None,
+        description="Weights to score at; default the one trained for, or objective.sensing_weight",
     )
 
 

@@ -115,7 +115,9 @@ def _about(name: str) -> str:
         return about
     # rounded towards the worse
     low, high = (f"{math.floor(1000 * share) / 10:g}" for share in (min(shares), max(shares)))
-    return f"{about}; {low if low == high else f'{low} to {high}'} % of the optimum"
+    noise = card["scenario"].get("noise_power") if isinstance(card.get("scenario"), dict) else None
+    at = "" if noise is None else f" at noise power {noise}"
+    return f"{about}; {low if low == high else f'{low} to {high}'} % of the optimum{at}"
 
 
 def _shares(measured: Any) -> Iterator[float]:

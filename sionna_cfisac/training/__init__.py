@@ -1,4 +1,4 @@
-"""Unsupervised training of learned beamformers, on any backend of Keras."""
+"""Unsupervised training of learned beamformers, with the TensorFlow and JAX backends of Keras."""
 
 from sionna_cfisac.training.data import Draw, TrainingData
 from sionna_cfisac.training.model import TrainingModel

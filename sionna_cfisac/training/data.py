@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.arguments import number, one_of
+from sionna_cfisac.arguments import integer, number, one_of
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.state import ChannelState
 
@@ -106,6 +106,9 @@ class TrainingData(keras.utils.PyDataset):
         epoch: int = 0,
     ) -> None:
         super().__init__()
+        integer(steps_per_epoch, "steps_per_epoch", 1)
+        if not isinstance(sensing_weight, Draw):
+            number(sensing_weight, "sensing_weight", 0.0)
         if batch_size < len(channels):
             raise ValueError(
                 f"batch_size: expected at least one channel of each of the {len(channels)} sizes, "
@@ -153,6 +156,7 @@ class TrainingData(keras.utils.PyDataset):
             seeds = {
                 part: np.random.SeedSequence([self.seed, code, step, index])
                 for part, code in _PART.items()
+                if part != "order"
             }
             state = layer(share, seed=int(seeds["channel"].generate_state(1)[0]))
             fields = {k: ops.convert_to_numpy(v) for k, v in state._asdict().items()}

@@ -12,13 +12,14 @@ import h5py
 import keras
 from keras import ops
 
+from sionna_cfisac.arguments import integer, number
 from sionna_cfisac.beamforming.learned import LearnedBeamformer
 from sionna_cfisac.training.data import TrainingData
 from sionna_cfisac.training.log import Logs
 from sionna_cfisac.training.model import TrainingModel
 from sionna_cfisac.training.validation import Score, Validation
 
-LAST, BEST = "last.weights.h5", "best.weights.h5"
+LAST, BEST = "_last.weights.h5", "_best.weights.h5"
 _EPOCH, _BEST, _SECONDS = "epoch", "best", "seconds"
 
 
@@ -39,6 +40,11 @@ class TrainingPlan:
     num_epochs: int
     learning_rate: float = 3e-3
     warmup_steps: int = 100
+
+    def __post_init__(self) -> None:
+        integer(self.num_epochs, "num_epochs", 1)
+        number(self.learning_rate, "learning_rate", 0.0, above=True)
+        integer(self.warmup_steps, "warmup_steps", 0)
 
 
 class TrainingError(RuntimeError):
@@ -76,8 +82,8 @@ def train(
 ) -> float:
     """Train a beamformer in place; it ends with the weights of its best validation.
 
-    After every epoch the folder holds the checkpoints ``last.weights.h5``, with all that it takes
-    to go on as if nothing had happened, and ``best.weights.h5``; ``log.csv``, and the same for
+    After every epoch the folder holds the checkpoints ``_last.weights.h5``, with all that it takes
+    to go on as if nothing had happened, and ``_best.weights.h5``; ``log.csv``, and the same for
     TensorBoard in ``tensorboard``.
 
     Parameters
