@@ -6,13 +6,12 @@
 Prints Markdown tables; those of the README come from here.
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from measure import draw, memory_table, peak_memory, rate, seconds, table
+from measure import draw, main, memory_table, peak_memory, rate, seconds, table
 
 from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import (
@@ -99,21 +98,12 @@ def peak(name, batch):
     print(peak_memory())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one repetition")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--peak", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.peak:
-        peak(arguments.peak, arguments.batch)
-        return
-    repetitions = 1 if arguments.quick else 10
-    speed(arguments.batch, repetitions)
-    accuracy(arguments.batch, repetitions)
-    growth(arguments.batch, repetitions)
+def everything(batch, repetitions):
+    speed(batch, repetitions)
+    accuracy(batch, repetitions)
+    growth(batch, repetitions)
     memory(4096)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, everything, peak)

@@ -1,5 +1,6 @@
 """What the benchmarks share: timing, memory, tables."""
 
+import argparse
 import subprocess
 import sys
 import time
@@ -57,3 +58,16 @@ def memory_table(script, calls, batch):
         rows.append([name, f"{float(out.split()[-1]):.2f}"])
     print(f"Peak memory of a process, M=5, U=2, Nt=8, batch {batch:,}\n")
     table(["call", "GiB"], rows)
+
+
+def main(about, everything, peak):
+    """Parse the command line of a script and run it, or what its process for memory is to call."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one repetition")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        peak(arguments.peak, arguments.batch)
+    else:
+        everything(arguments.batch, 1 if arguments.quick else 10)

@@ -8,14 +8,13 @@ and the optimisers compute in double precision inside. Prints Markdown tables; t
 come from here.
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from measure import draw, memory_table, peak_memory, rate, table
+from measure import draw, main, memory_table, peak_memory, rate, table
 
 from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import (
@@ -129,21 +128,12 @@ def peak(name, batch):
     print(peak_memory())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one repetition")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--peak", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.peak:
-        peak(arguments.peak, arguments.batch)
-        return
-    repetitions = 1 if arguments.quick else 10
-    accuracy(arguments.batch, repetitions)
-    growth(arguments.batch, repetitions)
+def everything(batch, repetitions):
+    accuracy(batch, repetitions)
+    growth(batch, repetitions)
     batches(repetitions)
     memory(4096)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, everything, peak)
