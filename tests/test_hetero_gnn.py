@@ -292,7 +292,7 @@ def test_weights_outside_the_range_are_refused_or_in_a_trace_seen_as_the_nearest
         return conditioned(state, weight)
 
     for odd, nearest in ((50.0, 20.0), (-1.0, 0.0)):
-        with pytest.raises(ValueError, match="^sensing_weight: expected numbers from 0 to 20"):
+        with pytest.raises(ValueError, match=r"^sensing_weight: expected numbers from 0 to 20"):
             conditioned(state, odd)
         beams = traced(tf.constant(odd, tf.float64))
         np.testing.assert_allclose(beams, conditioned(state, nearest), rtol=1e-6, atol=1e-7)
