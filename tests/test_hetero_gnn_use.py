@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from reference_gnn import make_network, make_state, single
+from without_tensorflow import WITHOUT_TENSORFLOW
 
 from sionna_cfisac import ChannelState, metrics
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
@@ -242,24 +243,11 @@ def test_a_wrong_sensing_weight_is_refused(conditioned, state, weight, message):
         conditioned(state, weight)
 
 
-JAX = r"""
-import sys
-
-import numpy as np
-
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "sionna", "torch"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, Absent())
-
+JAX = (
+    WITHOUT_TENSORFLOW
+    + r"""
 import jax
-import keras
-
-assert keras.backend.backend() == "jax"
+import numpy as np
 
 from sionna_cfisac import ChannelState
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
@@ -270,6 +258,7 @@ network = HeteroGNNBeamformer.load(sys.argv[2], sensing_weight=2.0)
 np.savez(sys.argv[3], eager=network(state), jit=jax.jit(network)(state))
 assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
 """
+)
 
 
 def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from without_tensorflow import WITHOUT_TENSORFLOW
 
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
@@ -35,22 +36,9 @@ training:
 beamformers: [rzf]
 """
 
-SCRIPT = """
-import sys
-
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "sionna", "torch"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, Absent())
-
-import keras
-
-assert keras.backend.backend() == "jax"
-
+SCRIPT = (
+    WITHOUT_TENSORFLOW
+    + """
 from pathlib import Path
 
 from test_training_backends import train_on_stored_batches
@@ -66,6 +54,7 @@ except SystemExit as stop:
     assert stop.code == 0, stop.code
 assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
 """
+)
 
 
 class StoredBatches(keras.utils.PyDataset):

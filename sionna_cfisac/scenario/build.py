@@ -80,9 +80,9 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
     kind: str = getattr(spec, "type")  # noqa: B009
     if isinstance(spec, PluginSpec) and kind not in BEAMFORMERS:
         return make_plugin(kind, spec.arguments, sensing_weight)
-    options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
     if isinstance(spec, HeteroGNNSpec):
         return load_network(spec, sensing_weight)
+    options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
     if kind == "joint":
         options.setdefault("sensing_weight", sensing_weight)
     if isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:

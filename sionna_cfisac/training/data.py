@@ -133,12 +133,12 @@ class TrainingData(keras.utils.PyDataset):
         if self._fixed is None or self.num_samples is None:
             # Keras takes a tuple for inputs, targets and weights, and there are no targets
             return (self._draw(self.batch_size, step),)
-        shares = _shares(self.batch_size, len(self.channels))
-        sizes = _shares(self.num_samples, len(self.channels))
-        per_pass = min(size // share for size, share in zip(sizes, shares, strict=True))
+        per_size = shares(self.batch_size, len(self.channels))
+        sizes = shares(self.num_samples, len(self.channels))
+        per_pass = min(size // share for size, share in zip(sizes, per_size, strict=True))
         generator = np.random.default_rng([self.seed, _PART["order"], step // per_pass])
         batch: Batch = {}
-        for (name, fields), size, share in zip(self._fixed.items(), sizes, shares, strict=True):
+        for (name, fields), size, share in zip(self._fixed.items(), sizes, per_size, strict=True):
             order = generator.permutation(size)
             chosen = order[(step % per_pass) * share : (step % per_pass + 1) * share]
             batch[name] = {key: value[chosen] for key, value in fields.items()}
@@ -151,7 +151,7 @@ class TrainingData(keras.utils.PyDataset):
     def _draw(self, size: int, step: int) -> Batch:
         batch: Batch = {}
         for index, (layer, share) in enumerate(
-            zip(self.channels, _shares(size, len(self.channels)), strict=True)
+            zip(self.channels, shares(size, len(self.channels)), strict=True)
         ):
             seeds = {
                 part: np.random.SeedSequence([self.seed, code, step, index])
@@ -183,6 +183,6 @@ def split_batch(batch: dict[str, dict[str, Any]]) -> list[tuple[ChannelState, An
     ]
 
 
-def _shares(size: int, parts: int) -> list[int]:
+def shares(size: int, parts: int) -> list[int]:
     """Split ``size`` into ``parts`` numbers that differ by at most one."""
     return [size // parts + (index < size % parts) for index in range(parts)]

@@ -11,6 +11,7 @@ from sionna_cfisac import metrics
 from sionna_cfisac.beamforming.learned import LearnedBeamformer
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.state import ChannelState, Tensor
+from sionna_cfisac.training.data import shares
 
 _CHUNK = 500
 
@@ -65,8 +66,8 @@ class Validation:
     ) -> None:
         self.sensing_weights = [float(weight) for weight in sensing_weights]
         self._states = []
-        for index, layer in enumerate(channels):
-            left = num_channels // len(channels) + (index < num_channels % len(channels))
+        parts = shares(num_channels, len(channels))
+        for index, (layer, left) in enumerate(zip(channels, parts, strict=True)):
             block = 0
             while left > 0:
                 word = np.random.SeedSequence([seed, index, block]).generate_state(1)[0]
