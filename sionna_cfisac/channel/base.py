@@ -103,6 +103,28 @@ class ChannelLayer(keras.layers.Layer):
             positive_int(batch_size, "batch_size")
         return self.draw(batch_size, self._seeds(seed))
 
+    def with_link_gain(
+        self, batch_size: int | Tensor, seed: int | None = None
+    ) -> tuple[ChannelState, Tensor]:
+        """Draw channels, and the mean of their |h|² without small-scale fading.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of channels to draw
+        seed : None or int
+            As in a call: the channels are those of ``call(batch_size, seed)``
+
+        Returns
+        -------
+        state : ChannelState
+            Batch of channels
+        link_gain : [B, M, U], float
+            Gain of every link: 1, unless the layer has path loss or shadowing
+        """
+        state = self(batch_size, seed=seed)
+        return state, ops.ones(ops.shape(state.h)[:3], dtype=self.compute_dtype)
+
     def draw(self, batch_size: int | Tensor, seeds: Iterator[Seed]) -> ChannelState:
         """Draw the state; each random draw takes ``next(seeds)``."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """Rician fading with path loss and shadowing between points of a map."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -10,18 +10,39 @@ from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws, geometry
 from sionna_cfisac.channel import path_loss as gains
-from sionna_cfisac.channel.base import ChannelLayer, Powers
+from sionna_cfisac.channel.base import ChannelLayer, Powers, positive_int
 from sionna_cfisac.channel.geometry import Positions
+from sionna_cfisac.channel.large_scale import LargeScale
 from sionna_cfisac.channel.layout import Layout
 from sionna_cfisac.channel.rician import k_factors, rician, scale
 from sionna_cfisac.radio import THERMAL_NOISE, URBAN_UE_HEIGHTS, urban_conflicts
 from sionna_cfisac.state import ChannelState, Tensor
 
-PATH_LOSS_MODELS = ("log_distance", "umi", "uma", "free_space")
 SENSING_GAINS = ("radar", "exponential", "unit")
 
 _URBAN_ARGUMENTS = {"ap": "ap_height, ap_positions", "ue": "ue_height, ue_positions"}
 _DRAWS = ("aps", "ues", "targets", "line_of_sight", "shadowing", "phase", "scattering", "sensing")
+
+
+class TopologyDrop(NamedTuple):
+    """Channels with what they come from.
+
+    Attributes
+    ----------
+    state : ChannelState
+        B channels
+    link_gain : [B, M, U], float
+        Path loss and shadowing as a factor of power
+    positions : Positions
+        APs, UEs and targets in metres
+    boresight : [B, M], float
+        Azimuth of every array's broadside in radian
+    """
+
+    state: ChannelState
+    link_gain: Tensor
+    positions: Positions
+    boresight: Tensor
 
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
@@ -149,13 +170,7 @@ class TopologyChannel(ChannelLayer):
             sensing_noise_power=sensing_noise_power,
             **kwargs,
         )
-        self.path_loss = one_of(path_loss, "path_loss", PATH_LOSS_MODELS)
         self.sensing_gain = one_of(sensing_gain, "sensing_gain", SENSING_GAINS)
-        if not isinstance(line_of_sight, bool) and line_of_sight != "random":
-            raise ValueError(
-                f"line_of_sight: expected True, False or 'random', got {line_of_sight!r}"
-            )
-        self.line_of_sight = line_of_sight
         self._layout = Layout(
             (self.num_aps, self.num_users, self.num_targets),
             area,
@@ -163,12 +178,15 @@ class TopologyChannel(ChannelLayer):
             (ap_height, ue_height, target_height),
             ap_orientations,
         )
-        self.carrier_frequency = number(carrier_frequency, "carrier_frequency", 0.0, above=True)
-        self.path_loss_exponent = number(path_loss_exponent, "path_loss_exponent", 0.0, above=True)
-        self.reference_loss_db = (
-            None if reference_loss_db is None else number(reference_loss_db, "reference_loss_db")
+        self.large_scale = LargeScale(
+            path_loss,
+            path_loss_exponent,
+            reference_loss_db,
+            line_of_sight,
+            shadowing_std_db,
+            carrier_frequency,
         )
-        self.shadowing_std_db = number(shadowing_std_db, "shadowing_std_db", 0.0)
+        self.carrier_frequency = self.large_scale.carrier_frequency
         self.rcs = number(rcs, "rcs", 0.0, above=True)
         self._k_factor = k_factors(k_factor_db, num_aps, num_users)
         if path_loss in URBAN_UE_HEIGHTS:
@@ -182,18 +200,48 @@ class TopologyChannel(ChannelLayer):
 
     def draw(self, batch_size: int | Tensor, seeds: Iterator[draws.Seed]) -> ChannelState:
         """Draw the state, see the class."""
-        seed = _assign(seeds)
+        return self._drop(batch_size, _assign(seeds)).state
+
+    def drop(self, batch_size: int | Tensor, seed: int | None = None) -> TopologyDrop:
+        """Draw channels as a call does, with the places and gains that they have.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of channels to draw
+        seed : None or int
+            As in a call
+
+        Returns
+        -------
+        TopologyDrop
+            State, link gains, positions and boresights
+        """
+        if isinstance(batch_size, int):
+            positive_int(batch_size, "batch_size")
+        return self._drop(batch_size, _assign(self._seeds(seed)))
+
+    def with_link_gain(
+        self, batch_size: int | Tensor, seed: int | None = None
+    ) -> tuple[ChannelState, Tensor]:
+        """Draw channels and their path gains, with shadowing; see the base class."""
+        drop = self.drop(batch_size, seed)
+        return drop.state, drop.link_gain
+
+    def _drop(self, batch_size: int | Tensor, seed: dict[str, draws.Seed]) -> TopologyDrop:
         where = self._layout.place(batch_size, seed, self.compute_dtype)
         boresight = self._layout.boresight(where.aps, self.compute_dtype)
         to_ues = geometry.displacement(where.aps, where.ues)
         to_targets = geometry.displacement(where.aps, where.targets)
         theta = geometry.broadside_angle(to_targets, boresight)
-        return ChannelState(
-            h=self._fading(batch_size, where, to_ues, boresight, seed),
+        link_gain, sight = self.large_scale.gain(to_ues, where, seed, self.compute_dtype)
+        state = ChannelState(
+            h=self._fading(link_gain, sight, to_ues, boresight, seed),
             a=steering_vector(theta, self.num_tx_ant),
             sensing_gain=self._sensing_gain(batch_size, to_targets, seed),
             **self._constants(batch_size),
         )
+        return TopologyDrop(state, link_gain, where, boresight)
 
     def positions(self, batch_size: int, seed: int) -> Positions:
         """Positions in metres that ``call(batch_size, seed)`` has its channels from.
@@ -215,66 +263,32 @@ class TopologyChannel(ChannelLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for Keras' serialisation."""
-        names = (
-            "carrier_frequency path_loss path_loss_exponent reference_loss_db line_of_sight "
-            "shadowing_std_db sensing_gain rcs"
-        )
         return {
             **super().get_config(),
             **self._layout.config(),
-            **{name: getattr(self, name) for name in names.split()},
+            **self.large_scale.config(),
+            "sensing_gain": self.sensing_gain,
+            "rcs": self.rcs,
             "k_factor_db": None if self._k_factor is None else self._k_factor.tolist(),
         }
 
     def _fading(
         self,
-        batch_size: int | Tensor,
-        where: Positions,
+        link_gain: Tensor,
+        sight: Tensor,
         to_ues: Tensor,
         boresight: Tensor,
         seed: dict[str, draws.Seed],
     ) -> Tensor:
         """Channels h [B, M, U, Nt]."""
         dtype = self.compute_dtype
-        links = (batch_size, self.num_aps, self.num_users)
-        loss, sight = self._path_loss(links, where, to_ues, seed)
-        if self.shadowing_std_db > 0:
-            loss = loss + self.shadowing_std_db * draws.normal(links, seed["shadowing"], dtype)
-        amplitude = ops.power(ops.cast(10.0, dtype), -loss / 20.0)
+        links = ops.shape(link_gain)
         h = draws.complex_normal((*links, self.num_tx_ant), seed["scattering"], dtype)
         if self._k_factor is not None:
             k = ops.convert_to_tensor((10.0 ** (self._k_factor / 10.0)).astype(dtype)) * sight
             theta = geometry.broadside_angle(to_ues, boresight)
             h = rician(h, theta, k, seed["phase"], dtype)
-        return scale(h, amplitude)
-
-    def _path_loss(
-        self,
-        links: tuple,
-        where: Positions,
-        to_ues: Tensor,
-        seed: dict[str, draws.Seed],
-    ) -> tuple[Tensor, Tensor]:
-        """Path loss in dB [B, M, U], and 1.0 for links that may have a direct path, else 0.0."""
-        sight = ops.ones(links, dtype=self.compute_dtype)
-        distance = geometry.length(to_ues)
-        if self.path_loss == "free_space":
-            return gains.free_space(distance, self.carrier_frequency), sight
-        if self.path_loss == "log_distance":
-            reference = self.reference_loss_db
-            if reference is None:
-                reference = gains.free_space_reference(self.carrier_frequency)
-            return gains.log_distance(distance, self.path_loss_exponent, reference), sight
-        horizontal = geometry.length(to_ues[..., :2])
-        heights = where.aps[:, :, None, 2], where.ues[:, None, :, 2]
-        los, nlos = gains.urban(self.path_loss, horizontal, *heights, self.carrier_frequency)
-        if self.line_of_sight == "random":
-            draw = draws.uniform(links, 0.0, 1.0, seed["line_of_sight"], self.compute_dtype)
-            chance = gains.los_probability(self.path_loss, horizontal)
-            sight = ops.cast(draw < chance, self.compute_dtype)
-        elif not self.line_of_sight:
-            sight = ops.zeros_like(sight)
-        return ops.where(sight > 0, los, nlos), sight
+        return scale(h, ops.sqrt(link_gain))
 
     def _sensing_gain(
         self, batch_size: int | Tensor, to_targets: Tensor, seed: dict[str, draws.Seed]
