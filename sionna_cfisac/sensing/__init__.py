@@ -1,5 +1,23 @@
-"""Multistatic sensing: from the APs' transmit signals to the echoes that they receive."""
+"""Multistatic sensing: echoes of the APs' transmit signals, and detection of the target in them."""
 
+from sionna_cfisac.sensing.covariance import beam_covariance, matched_filters, sample_covariance
+from sionna_cfisac.sensing.detection import (
+    DETECTORS,
+    detection_probability,
+    detection_statistic,
+    detection_threshold,
+    required_snr_db,
+)
 from sionna_cfisac.sensing.multistatic import MultistaticChannel
 
-__all__ = ["MultistaticChannel"]
+__all__ = [
+    "DETECTORS",
+    "MultistaticChannel",
+    "beam_covariance",
+    "detection_probability",
+    "detection_statistic",
+    "detection_threshold",
+    "matched_filters",
+    "required_snr_db",
+    "sample_covariance",
+]

@@ -18,7 +18,7 @@ _SEED_DOMAIN = (5,)
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
 class MultistaticChannel(keras.layers.Layer):
-    r"""Multistatic channel of Swerling-I point targets, equations (5) and (6) of the paper.
+    r"""Multistatic channel of point targets, Swerling I or 0, equations (5) and (6) of the paper.
 
     .. math::
         \mathbf{y}_{m_r}[\ell] = \sum_t \sum_m \alpha_{m_r m t}\, \mathbf{a}(\theta_{m_r t})
@@ -26,9 +26,10 @@ class MultistaticChannel(keras.layers.Layer):
         \alpha_{m_r m t} \sim \mathcal{CN}(0, \zeta^2_{m_r m t}), \quad
         \mathbf{n}_{m_r}[\ell] \sim \mathcal{CN}(0, \varsigma^2_{m_r} \mathbf{I})
 
-    The gains α are one draw for each block of L symbols (Swerling I), independent between targets
-    and AP pairs; the paper has one target. Received energy of the echoes over that of the noise,
-    on average over α and symbols of unit energy, is the sum over the targets of
+    The gains α are one draw for each block of L symbols, independent between targets and AP pairs;
+    with Swerling 0 their magnitude is :math:`\zeta` and only the phases are random. The paper has
+    one target, Swerling I. Received energy of the echoes over that of the noise, on average over α
+    and symbols of unit energy, is the sum over the targets of
     :func:`sionna_cfisac.metrics.sensing_snr`.
 
     Parameters
@@ -38,6 +39,8 @@ class MultistaticChannel(keras.layers.Layer):
         given, else for Nt
     add_noise : bool
         Whether to add the receivers' noise
+    swerling : 0 or 1
+        1: gains are Gaussian; 0: they have the power ζ² always, and random phases
     seed : None or int
         Seed of the layer's own generator, which moves on with every call
     dtype : None, "float32" or "float64"
@@ -78,6 +81,7 @@ class MultistaticChannel(keras.layers.Layer):
         num_rx_ant: int | None = None,
         add_noise: bool = True,
         *,
+        swerling: int = 1,
         seed: int | None = None,
         dtype: str | None = None,
         name: str | None = None,
@@ -90,6 +94,7 @@ class MultistaticChannel(keras.layers.Layer):
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
         self.add_noise = add_noise
+        self.swerling = check_swerling(swerling)
         self.seed = None if seed is None else check_seed(seed)
         words = None if seed is None else _seed_words(seed, 1)[0]
         self._generator = keras.random.SeedGenerator(words)
@@ -123,6 +128,8 @@ class MultistaticChannel(keras.layers.Layer):
         incident = _matmul(ops.conj(state.a), ops.cast(x, cplx))
         # [B, Mr, M, T]
         alpha = draws.complex_normal((batch, num_rx, num_aps, num_targets), gain_seed, dtype)
+        if self.swerling == 0:
+            alpha = _scale(alpha, 1.0 / ops.sqrt(_power(alpha)))
         alpha = _scale(alpha, ops.sqrt(ops.cast(state.sensing_gain, dtype)))
         # [B, T, Mr, M] x [B, T, M, L] -> [B, T, Mr, L] -> [B, Mr, T, L]
         scattered = _matmul(
@@ -142,6 +149,7 @@ class MultistaticChannel(keras.layers.Layer):
         return {
             "num_rx_ant": self.num_rx_ant,
             "add_noise": self.add_noise,
+            "swerling": self.swerling,
             "seed": self.seed,
             "dtype": self.compute_dtype,
             "name": self.name,
@@ -169,6 +177,13 @@ class MultistaticChannel(keras.layers.Layer):
         if not is_complex(a_rx):
             raise ValueError(f"a_rx: expected a complex tensor, got dtype {a_rx.dtype}")
         return a_rx
+
+
+def check_swerling(value: Any) -> int:
+    """Return ``value`` if it is 0 or 1, else raise a ``ValueError``."""
+    if isinstance(value, bool) or value not in (0, 1):
+        raise ValueError(f"swerling: expected 0 or 1, got {value!r}")
+    return int(value)
 
 
 def _seed_words(seed: int, count: int) -> list[int]:
@@ -199,6 +214,11 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     return to_complex(
         ops.matmul(xr, yr) - ops.matmul(xi, yi), ops.matmul(xr, yi) + ops.matmul(xi, yr)
     )
+
+
+def _power(x: Tensor) -> Tensor:
+    # never zero, which a draw in single precision can be
+    return ops.maximum(ops.square(ops.real(x)) + ops.square(ops.imag(x)), 1e-30)
 
 
 def _scale(x: Tensor, factor: Tensor) -> Tensor:
