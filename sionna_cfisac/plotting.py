@@ -1,4 +1,4 @@
-"""Figures at the width of a journal column: trade-off, curves, distributions, beam patterns.
+"""Figures at column width: trade-off, curves, error rates, distributions, beam patterns.
 
 Each function returns a figure of its own, without pyplot and its global state, and works where
 there is no display.
@@ -10,6 +10,7 @@ from sionna_cfisac.plots.cdf import plot_cdf
 from sionna_cfisac.plots.curves import plot_curves
 from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.plots.tradeoff import plot_tradeoff
+from sionna_cfisac.plots.waterfall import plot_waterfall
 
 __all__ = [
     "TIDY_COLUMNS",
@@ -17,5 +18,6 @@ __all__ = [
     "plot_cdf",
     "plot_curves",
     "plot_tradeoff",
+    "plot_waterfall",
     "save_figure",
 ]

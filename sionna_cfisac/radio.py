@@ -11,6 +11,27 @@ THERMAL_NOISE = 6.3e-13
 URBAN_UE_HEIGHTS = {"umi": (1.5, 22.5), "uma": (1.5, 13.0)}
 """UE heights in metres for which the urban path-loss formulas hold as they are here."""
 
+MODULATIONS = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
+"""Bits per symbol of the constellations of a link."""
+
+CODE_RATES = (0.2, 0.95)
+"""Lowest and highest rate of the 5G LDPC code."""
+
+INFORMATION_BITS = (12, 8448)
+"""Fewest and most information bits of a 5G LDPC code block."""
+
+RESOURCE_BLOCK = 12
+"""Subcarriers of a resource block."""
+
+BEAMS_PER = ("subcarrier", "resource_block", "wideband")
+"""What one set of beams can be for."""
+
+CHANNEL_ESTIMATIONS = ("perfect", "ls")
+"""How the UEs of a link know their channels."""
+
+SNR_DEFINITIONS = ("transmit", "ap", "receive")
+"""What the SNR of a link may relate to the noise, see ``link.noise``."""
+
 
 def urban_conflicts(
     model: str,

@@ -11,6 +11,8 @@ from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.plots.table import conditions_of, rows_of, unit_of
 
+_ROOM = 0.03
+
 
 def plot_curves(
     df: pd.DataFrame, x: str, metric: str, units: Mapping[str, str] | None = None
@@ -74,8 +76,12 @@ def plot_curves(
             )
         ax.set_xlabel(style.condition_label(x, (units or {}).get(x, "")))
         ax.set_ylabel(style.metric_label(metric, unit_of(rows)))
+        if metric.startswith("pd_"):
+            # a probability: no room beyond 0 and 1 but for the markers
+            low, high = ax.get_ylim()
+            ax.set_ylim(max(low, -_ROOM), min(high, 1.0 + _ROOM))
         at = np.unique(rows[x].to_numpy(float))
-        if _geometric(at):
+        if geometric(at):
             ax.set_xscale("log")
         elif len(at) <= 12 and np.array_equal(at, np.round(at)) and np.ptp(at) <= 12:
             ax.xaxis.set_major_locator(MultipleLocator(1 if np.ptp(at) <= 6 else 2))
@@ -83,7 +89,7 @@ def plot_curves(
     return fig
 
 
-def _geometric(at: np.ndarray) -> bool:
+def geometric(at: np.ndarray) -> bool:
     """Whether values span more than a decade in steps that are more even on a logarithmic axis."""
     if len(at) < 3 or at[0] <= 0 or at[-1] < 10 * at[0]:
         return False

@@ -89,6 +89,8 @@ _OWN = {
     "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
     UPPER_BOUND: _BOUND,
 }
+# variants of the networks take the looks of these, too, where they are free
+_NETWORK = "hetero_gnn"
 _METHODS = {
     "joint": "Joint optimum",
     "wmmse": "WMMSE",
@@ -108,6 +110,11 @@ _METRICS = {
     "utility": "Utility",
     "utility_share": "Utility relative to the reference",
     "utility_share_p1": "1st percentile of the relative utility",
+    "bler": "Block error rate",
+    "ber": "Bit error rate",
+    "pd_neyman_pearson": "Detection probability, Neyman–Pearson",
+    "pd_energy": "Detection probability, energy",
+    "pd_best_path": "Detection probability, best path",
     "ap_power_max": "Highest power of an AP",
 }
 _CONDITIONS = {
@@ -123,6 +130,14 @@ _CONDITIONS = {
     "channel.k_factor_db": "Rician $K$-factor (dB)",
     "channel.shadowing_std_db": "Standard deviation of the shadowing (dB)",
     "channel.carrier_frequency": "Carrier frequency (Hz)",
+    # in any section, or in none
+    "snr_db": "SNR (dB)",
+    "link.code_rate": "Code rate",
+    "detection.false_alarm": "False-alarm probability $P_{fa}$",
+    "detection.num_symbols": "Symbols $L$",
+    "csi.error_variance": "CSI error variance $\\epsilon^2$",
+    "csi.pilot_snr_db": "Pilot SNR (dB)",
+    "csi.correlation": "Correlation between blocks $\\rho$",
 }
 _SYMBOLS = {
     "objective.sensing_weight": "$\\beta$",
@@ -133,6 +148,13 @@ _SYMBOLS = {
     "network.total_power": "$P$",
     "noise_power": "$\\sigma^2$",
     "sensing.noise_power": "$\\varsigma^2$",
+    "snr_db": "SNR",
+    "link.code_rate": "rate",
+    "detection.false_alarm": "$P_{fa}$",
+    "detection.num_symbols": "$L$",
+    "csi.error_variance": "$\\epsilon^2$",
+    "csi.pilot_snr_db": "pilot SNR",
+    "csi.correlation": "$\\rho$",
 }
 
 
@@ -140,13 +162,16 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Style of each method: the same in every figure, and distinct within one.
 
     The package's methods have their own. Another takes a place that follows from its name, or the
-    next one whose colour and marker, or at least whose look, no other method of the figure has.
+    next one whose colour and marker, or at least whose look, no other method of the figure has. A
+    variant of the networks takes a look of theirs first, which is made to lie on other curves.
     """
     names = list(dict.fromkeys(methods))
     chosen = {name: _OWN[name] for name in names if name in _OWN}
     for name in sorted(set(names) - set(_OWN)):
         start = zlib.crc32(name.encode()) % len(_OTHERS)
         order = _OTHERS[start:] + _OTHERS[:start] + _ALL
+        if name.startswith(f"{_NETWORK}_"):
+            order = tuple(look for own, look in _OWN.items() if own.startswith(_NETWORK)) + order
         taken = chosen.values()
         colors, markers = {look.color for look in taken}, {look.marker for look in taken}
         new = [look for look in order if look not in taken] or list(order)
@@ -173,15 +198,20 @@ def metric_label(metric: str, unit: str) -> str:
 def condition_label(column: str, unit: str = "") -> str:
     """Readable name of a condition column, with its unit where there is one."""
     last = column.rsplit(".", 1)[-1]
-    name = _CONDITIONS.get(column, _plain(last[:1].upper() + last[1:]))
-    return f"{name} ({unit})" if unit else name
+    name = _known(_CONDITIONS, column) or _plain(last[:1].upper() + last[1:])
+    return f"{name} ({unit})" if unit and not name.endswith(f"({unit})") else name
 
 
 def condition_value(column: str, value: object) -> str:
-    """A condition as ``symbol = value``."""
-    last = column.rsplit(".", 1)[-1]
+    """A condition as ``symbol = value``, with the unit where a symbol stands for decibels."""
+    symbol = _known(_SYMBOLS, column)
     shown = f"{value:g}" if isinstance(value, int | float) else _plain(str(value))
-    return f"{_SYMBOLS.get(column, _plain(last))} = {shown}"
+    unit = " dB" if symbol and column.endswith("_db") else ""
+    return f"{symbol or _plain(column.rsplit('.', 1)[-1])} = {shown}{unit}"
+
+
+def _known(names: dict[str, str], column: str) -> str | None:
+    return names.get(column) or names.get(column.rsplit(".", 1)[-1])
 
 
 def _plain(name: str) -> str:

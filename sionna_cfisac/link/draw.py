@@ -1,0 +1,109 @@
+"""Everything random of a link, drawn before any method is chosen."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from sionna.phy import config
+
+from sionna_cfisac.channel import ImperfectCSI
+from sionna_cfisac.link.beams import repeat_state, represent
+from sionna_cfisac.link.channels import LinkChannel
+from sionna_cfisac.link.frame import Frame
+from sionna_cfisac.state import ChannelState, Tensor
+
+# apart from the seeds of the channels
+_SEED_DOMAIN = (7,)
+
+
+class LinkDraw(NamedTuple):
+    """Everything random of a batch of slots, before any method is chosen.
+
+    Attributes
+    ----------
+    state : ChannelState
+        Powers, noise and target of B channels
+    h : [B, T, K, M, U, Nt], complex
+        Channels; T and K are 1 where they do not change
+    known : [B, G, M, U, Nt], complex
+        What the transmitters know, one channel for each group of subcarriers
+    bits : [B, U, C, k], float
+        Information bits of C code blocks for each UE
+    noise : [B, U, T, K], complex
+        Noise of unit power
+    key : [2], int
+        Seed of the symbols on streams that only sense
+    """
+
+    state: ChannelState
+    h: Tensor
+    known: Tensor
+    bits: Tensor
+    noise: Tensor
+    key: Tensor
+
+
+def draw_slots(
+    channel: LinkChannel,
+    frame: Frame,
+    csi: ImperfectCSI | None,
+    group: int,
+    batch_size: int,
+    seed: int | None = None,
+) -> LinkDraw:
+    """Draw channels, what the transmitters know of them, bits and noise.
+
+    Parameters
+    ----------
+    channel : LinkChannel
+        Channels
+    frame : Frame
+        Sizes and precision
+    csi : None or ImperfectCSI
+        What the transmitters know; None for everything
+    group : int
+        Subcarriers that share their beams
+    batch_size : int
+        Number B of slots
+    seed : None or int
+        Draws exactly those of this seed
+
+    Returns
+    -------
+    LinkDraw
+        In the frame's precision
+    """
+    real, cplx = (
+        (tf.float32, tf.complex64) if frame.precision == "single" else (tf.float64, tf.complex128)
+    )
+    drop = channel(batch_size, frame, seed)
+    state = ChannelState(
+        *(tf.cast(value, cplx if value.dtype.is_complex else real) for value in drop.state)
+    )
+    h = tf.cast(drop.h, cplx)
+    known = represent(h[:, 0], group)
+    if csi is not None:
+        gain = tf.repeat(tf.cast(drop.link_gain, real), known.shape[1], axis=0)
+        every = repeat_state(state, known, state.noise_power)
+        known = tf.reshape(csi(every, link_gain=gain, seed=seed).h, (-1, *known.shape[1:]))
+    keys = tf.random.split(_key(seed), 3)
+    bits = uniform_bits(
+        (batch_size, frame.num_users, frame.num_blocks, frame.info_bits), keys[0], real
+    )
+    grid = (batch_size, frame.num_users, frame.num_ofdm_symbols, frame.num_subcarriers)
+    noise = tf.random.stateless_normal((2, *grid), keys[1], 0.0, 0.5**0.5, real, alg="philox")
+    return LinkDraw(state, h, known, bits, tf.complex(noise[0], noise[1]), keys[2])
+
+
+def uniform_bits(shape: tuple, key: Tensor, dtype: tf.DType) -> Tensor:
+    """Bits of a key, as numbers 0 and 1."""
+    # eager mode and XLA agree on the numbers of an algorithm that is named
+    bits = tf.random.stateless_uniform(shape, key, 0, 2, dtype=tf.int32, alg="philox")
+    return tf.cast(bits, dtype)
+
+
+def _key(seed: int | None) -> Tensor:
+    if seed is None:
+        return config.tf_rng.uniform([2], tf.int32.min, tf.int32.max, dtype=tf.int32)
+    words = np.random.SeedSequence(seed, spawn_key=_SEED_DOMAIN).generate_state(2)
+    return tf.constant(words.astype(np.int32))
