@@ -113,12 +113,14 @@ def run(
     files: list[Path] = []
     with _interruptible(f"the finished conditions are in {folder}"):
         with _quiet_start():
+            from sionna_cfisac.scenario.gaps import print_gaps
             from sionna_cfisac.scenario.report import make_display, print_table
             from sionna_cfisac.scenario.runner import run_study
 
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)
+        print_gaps(console, study, rows)
         if study.scenario.figures != []:
             # Matplotlib loads when the numbers are on the screen and on the disk
             from sionna_cfisac.scenario.figures import draw_figures
@@ -174,13 +176,16 @@ def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -
     """Check a scenario without running it."""
     from sionna_cfisac.scenario.beamformer_specs import label_of
     from sionna_cfisac.scenario.load import load_study
+    from sionna_cfisac.scenario.schema import amount
 
     study = load_study(file, overrides or [], fast)
-    channels = sum(condition.scenario.samples for condition in study.conditions)
+    work = sum(amount(condition.scenario)[0] for condition in study.conditions)
+    most = "" if study.scenario.link is None else "at most "
     methods = ", ".join(label_of(spec) for spec in study.scenario.beamformers)
     count = len(study.conditions)
     plural = "" if count == 1 else "s"
-    print(f"{file}: good: {count} condition{plural}, {channels} channels, {methods}")
+    what = f"{most}{work} {amount(study.scenario)[1]}"
+    print(f"{file}: good: {count} condition{plural}, {what}, {methods}")
 
 
 @app.command()

@@ -25,7 +25,7 @@ def scenario(**changes: Any) -> ScenarioSpec:
 
 
 def drawn(spec: ScenarioSpec) -> ChannelState:
-    batches = [state for _, state in draw_batches(spec)]
+    batches = [state for _, state, _ in draw_batches(spec)]
     return ChannelState(
         *(
             np.concatenate([ops.convert_to_numpy(x) for x in part])

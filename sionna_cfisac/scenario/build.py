@@ -5,7 +5,7 @@ from typing import Any
 
 from sionna_cfisac import beamforming, channel
 from sionna_cfisac.beamforming.weights import read_card
-from sionna_cfisac.channel import ChannelLayer
+from sionna_cfisac.channel import ChannelLayer, ImperfectCSI
 from sionna_cfisac.scenario.beamformer_specs import (
     BEAMFORMER_CLASSES,
     BEAMFORMERS,
@@ -14,6 +14,7 @@ from sionna_cfisac.scenario.beamformer_specs import (
     NullspaceSensingSpec,
     PluginSpec,
 )
+from sionna_cfisac.scenario.channel_specs import SLOT_CHANNELS, PlacedSpec
 from sionna_cfisac.scenario.plugins import make_plugin
 from sionna_cfisac.scenario.schema import (
     ScenarioSpec,
@@ -26,11 +27,9 @@ from sionna_cfisac.state import ChannelState, Tensor
 
 Beamformer = Callable[[ChannelState], Tensor]
 
-_CHANNELS = {"rayleigh": "CellFreeChannel", "topology": "TopologyChannel"}
-
 
 def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
-    """The channel layer of a scenario.
+    """The channel layer of a scenario; for a channel of links, the one that places everything.
 
     Raises
     ------
@@ -39,9 +38,14 @@ def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
     """
     network, spec = scenario.network, scenario.channel
     options: dict[str, Any] = spec.model_dump(exclude_none=True, exclude={"type"})
+    if isinstance(spec, SLOT_CHANNELS):
+        # the rest is for the model of the slot, see build_link.py
+        places = spec.geometry if isinstance(spec, PlacedSpec) else ()
+        options = {name: value for name, value in options.items() if name in places}
     if scenario.sensing.rcs is not None:
         options["rcs"] = scenario.sensing.rcs
-    layer: ChannelLayer = getattr(channel, _CHANNELS[spec.type])(
+    kind = channel.TopologyChannel if isinstance(spec, PlacedSpec) else channel.CellFreeChannel
+    layer: ChannelLayer = kind(
         network.num_aps,
         network.num_users,
         network.num_tx_ant,
@@ -55,6 +59,20 @@ def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
         **options,
     )
     return layer
+
+
+def make_csi(scenario: ScenarioSpec) -> ImperfectCSI | None:
+    """What the transmitters know; None for everything.
+
+    Raises
+    ------
+    ValueError
+        If the layer refuses its arguments
+    """
+    if scenario.csi is None:
+        return None
+    precision = "float64" if scenario.precision == "double" else "float32"
+    return ImperfectCSI(**scenario.csi.model_dump(exclude_none=True), dtype=precision)
 
 
 def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:

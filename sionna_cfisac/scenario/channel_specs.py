@@ -40,13 +40,17 @@ class RayleighSpec(TypedSpec):
         return self
 
 
-class TopologySpec(TypedSpec):
-    """Path loss, shadowing and Rician or Rayleigh fading between positions on a map."""
+class PlacedSpec(TypedSpec):
+    """What all channels between positions on a map have in common."""
 
     default_gain: ClassVar[str] = "radar"
     default_noise: ClassVar[float] = THERMAL_NOISE
+    # arguments of the layer that places everything, among the fields
+    geometry: ClassVar[tuple[str, ...]] = (
+        "area", "ap_positions", "ue_positions", "target_positions", "ap_height", "ue_height",
+        "target_height", "ap_orientations", "carrier_frequency",
+    )  # fmt: skip
 
-    type: Literal["topology"]
     area: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = Field(
         None, description="Width and height of the area in metres; default [400, 400]"
     )
@@ -78,6 +82,12 @@ class TopologySpec(TypedSpec):
     carrier_frequency: Positive | None = Field(
         None, description="Carrier frequency in Hz; default 3.5e9"
     )
+
+
+class TopologySpec(PlacedSpec):
+    """Path loss, shadowing and Rician or Rayleigh fading between positions on a map."""
+
+    type: Literal["topology"]
     path_loss: Literal["log_distance", "umi", "uma", "free_space"] | None = Field(
         None, description="Path-loss model; default log_distance"
     )
@@ -106,9 +116,69 @@ class TopologySpec(TypedSpec):
     )
 
 
-CHANNELS: dict[str, type[TypedSpec]] = {"rayleigh": RayleighSpec, "topology": TopologySpec}
+class UrbanSpec(PlacedSpec):
+    """What UMi and UMa have in common."""
+
+    indoor_probability: float | None = Field(
+        None, ge=0, le=1, description="Share of UEs that are indoors; default 0"
+    )
+    line_of_sight: Literal[True, False, "random"] | None = Field(
+        None,
+        description="Whether outdoor UEs have a line of sight: true, false, or random with 3GPP's "
+        "probability; default random",
+    )
+    shadowing: bool | None = Field(None, description="Whether links are shadowed; default true")
+    speed: NonNegative | None = Field(
+        None, description="Speed of the UEs in m/s, in random directions; default 0"
+    )
+    antenna_pattern: Literal["omni", "38.901"] | None = Field(
+        None, description="Pattern of the APs' antenna elements; default omni"
+    )
+
+
+class UMiSpec(UrbanSpec):
+    """3GPP TR 38.901 urban microcell with delays and clusters, for links."""
+
+    type: Literal["umi"]
+
+
+class UMaSpec(UrbanSpec):
+    """3GPP TR 38.901 urban macrocell with delays and clusters, for links."""
+
+    type: Literal["uma"]
+
+
+class TDLSpec(TypedSpec):
+    """3GPP TR 38.901 tapped delay line, independent for every link and antenna, for links."""
+
+    default_gain: ClassVar[str] = "exponential"
+    default_noise: ClassVar[float] = UNIT_SCALE_NOISE
+
+    type: Literal["tdl"]
+    model: Literal["A", "B", "C", "D", "E", "A30", "B100", "C300"] = Field(
+        "A", description="Power delay profile"
+    )
+    delay_spread: Positive = Field(100e-9, description="RMS delay spread in seconds")
+    carrier_frequency: Positive = Field(3.5e9, description="Carrier frequency in Hz")
+    speed: NonNegative = Field(0.0, description="Speed of the UEs in m/s")
+
+
+CHANNELS: dict[str, type[TypedSpec]] = {
+    "rayleigh": RayleighSpec,
+    "topology": TopologySpec,
+    "tdl": TDLSpec,
+    "umi": UMiSpec,
+    "uma": UMaSpec,
+}
+
+SLOT_CHANNELS = (TDLSpec, UMiSpec, UMaSpec)
+"""Channels that differ between the subcarriers of a slot, which only links have."""
 
 ChannelSpec = Annotated[
-    Annotated[RayleighSpec, Tag("<rayleigh>")] | Annotated[TopologySpec, Tag("<topology>")],
+    Annotated[RayleighSpec, Tag("<rayleigh>")]
+    | Annotated[TopologySpec, Tag("<topology>")]
+    | Annotated[TDLSpec, Tag("<tdl>")]
+    | Annotated[UMiSpec, Tag("<umi>")]
+    | Annotated[UMaSpec, Tag("<uma>")],
     Discriminator(lambda value: f"<{type_of(value)}>"),
 ]

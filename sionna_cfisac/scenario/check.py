@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sionna_cfisac.scenario.consistency import Conflict, conflicts
+from sionna_cfisac.scenario.conflict import Conflict
+from sionna_cfisac.scenario.consistency import conflicts
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.findings import findings
 from sionna_cfisac.scenario.schema import ScenarioSpec

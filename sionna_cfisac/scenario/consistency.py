@@ -1,34 +1,18 @@
 """What no single key shows: values of a scenario that do not fit each other."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from sionna_cfisac.radio import URBAN_UE_HEIGHTS, urban_conflicts
 from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, JointSpec, PluginSpec, label_of
-from sionna_cfisac.scenario.channel_specs import RayleighSpec, TopologySpec
+from sionna_cfisac.scenario.channel_specs import PlacedSpec, TopologySpec, UrbanSpec
+from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.errors import show, suggestion
+from sionna_cfisac.scenario.link_consistency import link_conflicts
 from sionna_cfisac.scenario.measures import UPPER_BOUND
 from sionna_cfisac.scenario.plugins import argument_errors, load_plugin
 from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
-
-
-class Conflict(NamedTuple):
-    """Values that do not fit each other.
-
-    Attributes
-    ----------
-    path : Path
-        Where to report it
-    message : str
-        What was expected and what was got
-    inputs : tuple of Path
-        The other values that it depends on
-    """
-
-    path: Path
-    message: str
-    inputs: tuple[Path, ...] = ()
 
 
 def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -39,6 +23,7 @@ def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
     yield from _sensing(scenario)
     yield from _methods(scenario)
     yield from _measures(scenario)
+    yield from link_conflicts(scenario)
 
 
 def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -59,14 +44,15 @@ def lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
         (("noise_power",), scenario.noise_power, "num_users"),
         (("sensing", "noise_power"), scenario.sensing.noise_power, "num_aps"),
     ]
-    if isinstance(channel, TopologySpec):
+    if isinstance(channel, PlacedSpec):
         lists += [
             (("channel", "ap_positions"), channel.ap_positions, "num_aps"),
             (("channel", "ap_orientations"), channel.ap_orientations, "num_aps"),
             (("channel", "ue_positions"), channel.ue_positions, "num_users"),
             (("channel", "target_positions"), channel.target_positions, "num_targets"),
-            (("channel", "k_factor_db"), channel.k_factor_db, "num_aps"),
         ]
+    if isinstance(channel, TopologySpec):
+        lists.append((("channel", "k_factor_db"), channel.k_factor_db, "num_aps"))
         if isinstance(channel.k_factor_db, list):
             lists += [
                 (("channel", "k_factor_db", index), row, "num_users")
@@ -84,7 +70,13 @@ def lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
 
 def _urban(scenario: ScenarioSpec) -> Iterator[Conflict]:
     channel = scenario.channel
-    if not isinstance(channel, TopologySpec) or channel.path_loss not in URBAN_UE_HEIGHTS:
+    model: str
+    where_from: Path
+    if isinstance(channel, UrbanSpec):
+        model, where_from = channel.type, ("channel",)
+    elif isinstance(channel, TopologySpec) and channel.path_loss in URBAN_UE_HEIGHTS:
+        model, where_from = channel.path_loss, ("channel", "path_loss")
+    else:
         return
     heights, keys = {}, {"carrier_frequency": "carrier_frequency"}
     for kind in ("ap", "ue"):
@@ -95,17 +87,18 @@ def _urban(scenario: ScenarioSpec) -> Iterator[Conflict]:
         heights[kind] = [p[2] for p in positions if len(p) == 3] + [given] * flat
         keys[kind] = f"{kind}_height" if flat else f"{kind}_positions"
     for where, message in urban_conflicts(
-        channel.path_loss, channel.carrier_frequency, heights["ap"], heights["ue"]
+        model, channel.carrier_frequency, heights["ap"], heights["ue"]
     ):
-        yield Conflict(("channel", keys[where]), message, (("channel", "path_loss"),))
+        yield Conflict(("channel", keys[where]), message, (where_from,))
 
 
 def _sensing(scenario: ScenarioSpec) -> Iterator[Conflict]:
     gain = sensing_gain(scenario)
-    if gain == "radar" and isinstance(scenario.channel, RayleighSpec):
+    if gain == "radar" and not isinstance(scenario.channel, PlacedSpec):
         yield Conflict(
             ("sensing", "gain"),
-            "radar needs positions: expected exponential or unit on channel rayleigh",
+            "radar needs positions: expected exponential or unit on channel "
+            f"{scenario.channel.type}",
             (("channel",),),
         )
     if scenario.sensing.rcs is not None and gain != "radar":

@@ -1,15 +1,17 @@
 """Values of the measures on every channel of a batch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from keras import ops
 
 from sionna_cfisac import metrics
+from sionna_cfisac.scenario.measures import DETECTION
+from sionna_cfisac.scenario.schema import ScenarioSpec
+from sionna_cfisac.sensing import beam_covariance, detection_probability
 from sionna_cfisac.state import ChannelState, Tensor
 
-POWER_TOLERANCE = 1e-5
-"""Relative excess of an AP's power limit that single precision may cause."""
+_NUM_PHASES = 64
 
 
 def _snr(state: ChannelState, f: Tensor) -> Tensor:
@@ -31,53 +33,54 @@ _EVALUATIONS: dict[str, Callable[[ChannelState, Tensor, float], Tensor]] = {
 }
 
 
-def evaluate(
-    names: Iterable[str], state: ChannelState, f: Tensor, sensing_weight: float
-) -> dict[str, np.ndarray]:
-    """Evaluate measures of beams on every channel.
+def evaluator(
+    names: Iterable[str], scenario: ScenarioSpec
+) -> Callable[[ChannelState, Tensor], dict[str, np.ndarray]]:
+    """What evaluates measures of beams on every channel.
 
     Parameters
     ----------
     names : iterable of str
-        Measures, except ``upper_bound``
-    state : ChannelState
-        B channels
-    f : [B, M, S, Nt], complex
-        Beams
-    sensing_weight : float
-        Weight in the utility
+        Measures, except error rates and ``upper_bound``
+    scenario : ScenarioSpec
+        The condition: weight of sensing and detection
 
     Returns
     -------
-    dict of str to [B] array, float64
-        Values by measure
+    callable
+        ``(state, f) -> {name: [B] array of float64}`` for B channels and beams [B, M, S, Nt]
     """
+    plain = [name for name in names if not name.startswith(DETECTION)]
+    detectors = [name for name in names if name.startswith(DETECTION)]
+    weight = scenario.objective.sensing_weight
+
+    def evaluate(state: ChannelState, f: Tensor) -> dict[str, np.ndarray]:
+        values = {
+            name: np.asarray(ops.convert_to_numpy(_EVALUATIONS[name](state, f, weight)), float)
+            for name in plain
+        }
+        return values | _detection(detectors, scenario, state, f)
+
+    return evaluate
+
+
+def _detection(
+    names: Sequence[str], scenario: ScenarioSpec, state: ChannelState, f: Tensor
+) -> dict[str, np.ndarray]:
+    """Detection probabilities [B] in closed form."""
+    spec = scenario.detection
+    if not names or spec is None:
+        return {}
+    covariance = beam_covariance(state, f, spec.num_symbols, scenario.network.num_rx_ant)
+    covariance = covariance * 10.0 ** (spec.gain_db / 10.0)
     return {
-        name: np.asarray(ops.convert_to_numpy(_EVALUATIONS[name](state, f, sensing_weight)), float)
+        name: detection_probability(
+            covariance,
+            spec.false_alarm,
+            name.removeprefix(DETECTION),
+            swerling=spec.swerling,
+            # few, since their errors average out over the channels
+            num_phases=_NUM_PHASES,
+        )
         for name in names
     }
-
-
-def check_feasible(state: ChannelState, f: Tensor) -> None:
-    """Refuse beams that are not finite or exceed the power of an AP.
-
-    Raises
-    ------
-    ValueError
-        Naming the channel of the batch and the AP
-    """
-    power = np.asarray(ops.convert_to_numpy(metrics.ap_power(f)), float)
-    limit = np.asarray(ops.convert_to_numpy(state.ap_power), float)
-    bad = ~np.isfinite(power)
-    if bad.any():
-        channel, ap = (int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"f: expected finite beams, got nan or inf at AP {ap} of channel {channel}"
-        )
-    bad = power > limit * (1.0 + POWER_TOLERANCE)
-    if bad.any():
-        channel, ap = (int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"f: expected at most the power {limit[channel, ap]:g} at AP {ap} of channel "
-            f"{channel}, got {power[channel, ap]:g}"
-        )

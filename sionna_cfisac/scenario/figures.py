@@ -11,9 +11,10 @@ import pandas as pd
 from sionna_cfisac import plotting
 from sionna_cfisac.plots.style import metric_label
 from sionna_cfisac.plots.tradeoff import SENSING_METRICS
+from sionna_cfisac.scenario.channel_specs import PlacedSpec
 from sionna_cfisac.scenario.files import write_json
 from sionna_cfisac.scenario.load import Study
-from sionna_cfisac.scenario.measures import MEASURES, UPPER_BOUND
+from sionna_cfisac.scenario.measures import ERROR_RATES, MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
 from sionna_cfisac.scenario.store import read_condition
 from sionna_cfisac.scenario.sweep import Condition
@@ -91,7 +92,8 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
             )
             for metric in part["metric"].unique():
                 name = f"curve-{_plain(key)}-{metric}{at}"
-                yield name, plotting.plot_curves(part, key, metric, _units(study))
+                draw = plotting.plot_waterfall if metric in ERROR_RATES else plotting.plot_curves
+                yield name, draw(part, key, metric, _units(study))
 
 
 def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tuple[str, Any]]:
@@ -99,7 +101,7 @@ def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tu
     if "cdf" in kinds:
         for metric in condition.scenario.measure:
             values = {m: v[metric] for m, v in result.values.items() if metric in v}
-            if metric == UPPER_BOUND or not values:
+            if metric == UPPER_BOUND or metric in ERROR_RATES or not values:
                 continue
             label = metric_label(metric, MEASURES[metric].unit)
             yield f"cdf-{metric}", plotting.plot_cdf(values, label)
@@ -117,7 +119,7 @@ def shown_condition(study: Study) -> Condition:
 
 def _units(study: Study) -> dict[str, str]:
     """Units of the swept keys; powers have one where path loss relates them to a distance."""
-    if study.scenario.channel.type != "topology":
+    if not isinstance(study.scenario.channel, PlacedSpec):
         return {}
     return {key: "W" for key in study.columns if key.endswith("_power")}
 

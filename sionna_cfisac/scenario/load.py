@@ -12,6 +12,7 @@ from sionna_cfisac.scenario.schema import ScenarioSpec, resolved
 from sionna_cfisac.scenario.sweep import Condition, conditions, swept_paths
 
 FAST_SAMPLES = 50
+FAST_BLOCKS = 2000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def load_study(file: str | FilePath, overrides: Sequence[str] = (), fast: bool =
     overrides : list of str
         ``dotted.key=value`` with a YAML value, applied in order before anything is checked
     fast : bool
-        Apply the section ``fast`` of the file, or at most 50 samples where there is none
+        Apply the section ``fast`` of the file; where there is none, at most 50 samples, or 2,000
+        code blocks of a link
 
     Returns
     -------
@@ -135,6 +137,9 @@ def _apply(document: Document, options: Iterable[tuple[str, Any]]) -> list[Probl
 def _apply_fast(document: Document) -> list[Problem]:
     section = document.tree.get("fast")
     if section is None:
+        if "link" in document.tree:
+            document.set("link.stop.max_blocks", FAST_BLOCKS, "--fast")
+            return []
         samples = document.tree.get("samples", ScenarioSpec.model_fields["samples"].default)
         if isinstance(samples, int) and samples > FAST_SAMPLES:
             document.set("samples", FAST_SAMPLES, "--fast")

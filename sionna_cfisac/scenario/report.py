@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sionna_cfisac.scenario.load import Study
-from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE_P1
+from sionna_cfisac.scenario.measures import ERROR_RATES, UNITS, UPPER_BOUND, UTILITY_SHARE_P1
 from sionna_cfisac.scenario.results import Row, estimates
-from sionna_cfisac.scenario.schema import ScenarioSpec
+from sionna_cfisac.scenario.schema import ScenarioSpec, amount
 from sionna_cfisac.scenario.simulate import Values
 from sionna_cfisac.scenario.statistics import Estimate
 from sionna_cfisac.scenario.sweep import Condition, text
@@ -20,6 +20,8 @@ from sionna_cfisac.scenario.sweep import Condition, text
 
 def main_metric(scenario: ScenarioSpec) -> str:
     """The measure to watch while running."""
+    if scenario.link is not None:
+        return next(name for name in scenario.measure if name in ERROR_RATES)
     if "utility" in scenario.measure or scenario.measure == [UPPER_BOUND]:
         return "utility"
     return next(name for name in scenario.measure if name != UPPER_BOUND)
@@ -39,14 +41,21 @@ def number(estimate: Estimate) -> str:
     return f"{value:.3e} ± {half:.1e}"
 
 
+def shown(metric: str, estimate: Estimate) -> str:
+    """An estimate as the tables show it; the intervals of error rates are not symmetric."""
+    if metric not in ERROR_RATES:
+        return number(estimate)
+    return f"{estimate.value:.2e} [{estimate.low:.1e}, {estimate.high:.1e}]"
+
+
 def print_table(console: Console, study: Study, rows: Sequence[Row]) -> None:
     """Print the results: one line per condition and method, one column per metric.
 
     What is too wide for the terminal is printed as several tables below each other, because a
     number broken over two lines is no number.
     """
-    shown = list(dict.fromkeys(row.metric for row in rows))
-    metrics = shown
+    names = list(dict.fromkeys(row.metric for row in rows))
+    metrics = names
     while metrics:
         fitting = len(metrics)
         table = _table(study, rows, metrics)
@@ -58,8 +67,14 @@ def print_table(console: Console, study: Study, rows: Sequence[Row]) -> None:
         metrics = metrics[fitting:]
     level = f"{100 * study.scenario.confidence:g} %"
     # the one metric that is no mean
-    what = "mean" if UTILITY_SHARE_P1 not in shown else "mean (p1: 1st percentile)"
+    what = "mean" if UTILITY_SHARE_P1 not in names else "mean (p1: 1st percentile)"
     console.print(f"{what} ± half-width of the {level} confidence interval", highlight=False)
+    if set(names) & set(ERROR_RATES):
+        console.print(
+            f"error rates with their {level} confidence intervals; what is missing was not "
+            "simulated",
+            highlight=False,
+        )
 
 
 def _table(study: Study, rows: Sequence[Row], metrics: list[str]) -> Table:
@@ -74,7 +89,7 @@ def _table(study: Study, rows: Sequence[Row], metrics: list[str]) -> Table:
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
         line = (*(text(row.columns[key]) for key in study.columns), row.method)
-        lines.setdefault(line, {})[row.metric] = number(row.estimate)
+        lines.setdefault(line, {})[row.metric] = shown(row.metric, row.estimate)
     previous: tuple[str, ...] = ()
     for line, cells in lines.items():
         # a condition is named once; the lines below it are its methods
@@ -108,11 +123,13 @@ class PlainDisplay:
     def finish(self, condition: Condition, table: list[Row], stored: bool) -> None:
         """Print the main metric of every method."""
         metric = main_metric(condition.scenario)
-        shown = [f"{row.method} {number(row.estimate)}" for row in table if row.metric == metric]
+        found = [
+            f"{row.method} {shown(metric, row.estimate)}" for row in table if row.metric == metric
+        ]
         self._line(
             f"condition {condition.index + 1}/{len(self._study.conditions)}"
             f"{f' ({condition})' if condition.columns else ''}"
-            f"{' from the folder' if stored else ''}: {metric}: {', '.join(shown)}"
+            f"{' from the folder' if stored else ''}: {metric}: {', '.join(found)}"
         )
 
     def warn(self, message: str) -> None:
@@ -132,11 +149,11 @@ class LiveDisplay:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("channels"),
+            TextColumn(amount(study.scenario)[1]),
             TimeRemainingColumn(),
             console=console,
         )
-        total = sum(condition.scenario.samples for condition in study.conditions)
+        total = sum(amount(condition.scenario)[0] for condition in study.conditions)
         self._task = self._progress.add_task("running", total=total)
         self._finished = 0
         self._live = Live(self._view(Text("")), console=console, transient=True)
@@ -159,13 +176,13 @@ class LiveDisplay:
         table = Table(box=None, show_header=False)
         for method, name, estimate in estimates(condition.scenario, values):
             if name == metric:
-                table.add_row(method, number(estimate), UNITS[metric])
+                table.add_row(method, shown(metric, estimate), UNITS[metric])
         self._progress.update(self._task, completed=self._finished + done)
         self._live.update(self._view(Group(Text(f"{metric} so far:"), table)))
 
     def finish(self, condition: Condition, table: list[Row], stored: bool) -> None:
-        """Count a condition's channels as done."""
-        self._finished += condition.scenario.samples
+        """Count a condition as done."""
+        self._finished += amount(condition.scenario)[0]
         self._progress.update(self._task, completed=self._finished)
 
     def warn(self, message: str) -> None:

@@ -7,8 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sionna_cfisac.link.intervals import error_rate_interval
 from sionna_cfisac.plots.table import TIDY_COLUMNS
-from sionna_cfisac.scenario.measures import UNITS, UPPER_BOUND, UTILITY_SHARE, UTILITY_SHARE_P1
+from sionna_cfisac.scenario.link_consistency import code_blocks
+from sionna_cfisac.scenario.measures import (
+    ERROR_RATES,
+    UNITS,
+    UPPER_BOUND,
+    UTILITY_SHARE,
+    UTILITY_SHARE_P1,
+)
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.simulate import Values
 from sionna_cfisac.scenario.statistics import (
@@ -30,7 +38,7 @@ class Row(NamedTuple):
     method, metric : str
         What was measured
     estimate : Estimate
-        Mean over the channels, or percentile, with its interval
+        Mean over the channels, percentile or error rate, with its interval
     """
 
     columns: dict[str, Any]
@@ -44,8 +52,10 @@ def estimates(scenario: ScenarioSpec, values: Values) -> Iterator[tuple[str, str
     confidence = scenario.confidence
     for method, metrics in values.items():
         for metric in scenario.measure:
+            if metric in ERROR_RATES and metric in metrics:
+                yield method, metric, _error_rate(scenario, metric, metrics[metric])
             # the bound's values are the metric utility of a method of its own
-            if metric in metrics and metric != UPPER_BOUND:
+            elif metric in metrics and metric != UPPER_BOUND:
                 yield method, metric, mean_interval(metrics[metric], confidence)
         if method == UPPER_BOUND and "utility" not in scenario.measure:
             yield method, "utility", mean_interval(metrics["utility"], confidence)
@@ -55,6 +65,15 @@ def estimates(scenario: ScenarioSpec, values: Values) -> Iterator[tuple[str, str
             yield method, UTILITY_SHARE, share
             worst = percentile_interval(_shares(metrics["utility"], reference), 1.0, confidence)
             yield method, UTILITY_SHARE_P1, worst
+
+
+def _error_rate(scenario: ScenarioSpec, metric: str, errors: np.ndarray) -> Estimate:
+    """Error rate from the numbers of errors [n] in slots; the slots are the independent trials."""
+    assert scenario.link is not None
+    blocks, _, bits = code_blocks(scenario.link)
+    units = scenario.network.num_users * blocks * (1 if metric == "bler" else bits)
+    rate = error_rate_interval(errors, units, scenario.confidence)
+    return Estimate(rate.value, rate.low, rate.high, len(errors) * units)
 
 
 def _shares(values: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from sionna_cfisac.scenario.output import FORMAT, RESULTS, RUN, read_run
 from sionna_cfisac.scenario.results import Row, rows, to_csv, totals
 from sionna_cfisac.scenario.seeds import condition_seed
 from sionna_cfisac.scenario.simulate import ConditionResult, Values, simulate
+from sionna_cfisac.scenario.skipping import finished_methods
 from sionna_cfisac.scenario.store import (
     condition_file,
     read_condition,
@@ -27,7 +29,7 @@ class Display(Protocol):
         """A condition starts."""
 
     def batch(self, condition: Condition, done: int, values: Values) -> None:
-        """``done`` channels of a condition are computed, with these values."""
+        """``done`` channels of a condition, or code blocks, are computed, with these values."""
 
     def finish(self, condition: Condition, table: list[Row], stored: bool) -> None:
         """A condition is on disk; ``stored`` if it was there before."""
@@ -69,7 +71,8 @@ def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
     try:
         for condition in record.missing():
             display.start(condition)
-            result = _simulate(condition, display)
+            skip = finished_methods(condition, record.table)
+            result = _simulate(condition, display, skip)
             write_condition(folder, condition, result)
             new = record.add(condition, result)
             record.write("running")
@@ -83,11 +86,17 @@ def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
     return record.table
 
 
-def _simulate(condition: Condition, display: Display) -> ConditionResult:
+def _simulate(condition: Condition, display: Display, skip: Collection[str]) -> ConditionResult:
+    def on_batch(done: int, values: Values) -> None:
+        display.batch(condition, done, values)
+
     try:
-        return simulate(
-            condition.scenario, lambda done, values: display.batch(condition, done, values)
-        )
+        if condition.scenario.link is None:
+            return simulate(condition.scenario, on_batch)
+        # it takes seconds to import Sionna
+        from sionna_cfisac.scenario.simulate_link import simulate_link
+
+        return simulate_link(condition.scenario, on_batch, skip)
     except RunError as error:
         if not condition.columns:
             raise

@@ -14,15 +14,21 @@ from sionna_cfisac.scenario.base_specs import (
 )
 from sionna_cfisac.scenario.beamformer_specs import BeamformerSpec
 from sionna_cfisac.scenario.channel_specs import ChannelSpec, RayleighSpec
+from sionna_cfisac.scenario.link_specs import CSISpec, DetectionSpec, LinkSpec
 from sionna_cfisac.scenario.training_specs import TrainingSpec
 
 MeasureName = Literal[
+    "bler",
+    "ber",
     "sum_rate",
     "min_rate",
     "sensing_snr",
     "sensing_snr_db",
     "sensing_share",
     "utility",
+    "pd_neyman_pearson",
+    "pd_energy",
+    "pd_best_path",
     "ap_power_max",
     "upper_bound",
 ]
@@ -37,7 +43,7 @@ class NetworkSpec(Spec):
     num_tx_ant: Count = Field(8, description="Number Nt of transmit antennas of each AP")
     num_rx_ant: Count = Field(
         8,
-        description="Number Nr of receive antennas of each AP; no measure depends on it",
+        description="Number Nr of receive antennas of each AP, which only detection depends on",
     )
     num_targets: Count = Field(1, description="Number T of targets")
     total_power: NonNegative = Field(
@@ -112,6 +118,15 @@ class ScenarioSpec(Spec):
     objective: ObjectiveSpec = Field(
         default_factory=lambda: ObjectiveSpec.model_validate({}), description="Weight of sensing"
     )
+    csi: CSISpec | None = Field(
+        None, description="What the APs know of the channels; default: everything"
+    )
+    link: LinkSpec | None = Field(
+        None, description="Coded OFDM link, for the measures bler and ber"
+    )
+    detection: DetectionSpec | None = Field(
+        None, description="Target detection, for the measures that start with pd_"
+    )
     beamformers: Annotated[list[BeamformerSpec], Field(min_length=1)] = Field(
         description="Methods to compare, all on the same channels"
     )
@@ -130,7 +145,9 @@ class ScenarioSpec(Spec):
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         {}, description="Dotted key -> list of values; several keys make a grid"
     )
-    samples: Count = Field(1000, description="Number of channels of each condition")
+    samples: Count = Field(
+        1000, description="Number of channels of each condition; with a link, link.stop says it"
+    )
     confidence: float = Field(
         0.95, gt=0, lt=1, description="Level of the confidence intervals of the means"
     )
@@ -144,7 +161,9 @@ class ScenarioSpec(Spec):
         None, description="What 'cfisac train' does; 'cfisac run' does not read it"
     )
     fast: dict[str, Any] | None = Field(
-        None, description="Dotted key -> value that --fast sets; default: at most 50 samples"
+        None,
+        description="Dotted key -> value that --fast sets; default: at most 50 samples, or 2000 "
+        "code blocks of a link",
     )
     figures: list[FigureName] | None = Field(
         None, description="Figures to draw; default: those that the results allow"
@@ -161,6 +180,13 @@ def resolved(scenario: ScenarioSpec) -> dict[str, Any]:
     values["sensing"]["noise_power"] = sensing_noise_power(scenario)
     values["sensing"]["gain"] = sensing_gain(scenario)
     return values
+
+
+def amount(scenario: ScenarioSpec) -> tuple[int, str]:
+    """How much a condition takes at most, and of what: channels, or code blocks of a link."""
+    if scenario.link is None:
+        return scenario.samples, "channels"
+    return scenario.link.stop.max_blocks, "blocks"
 
 
 def sensing_gain(scenario: ScenarioSpec) -> str:

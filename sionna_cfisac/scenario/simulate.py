@@ -9,10 +9,11 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac import beamforming
+from sionna_cfisac.feasible import check_feasible
 from sionna_cfisac.scenario.beamformer_specs import JointSpec, label_of
-from sionna_cfisac.scenario.build import Beamformer, make_beamformer, make_channel
+from sionna_cfisac.scenario.build import Beamformer, make_beamformer, make_channel, make_csi
 from sionna_cfisac.scenario.errors import RunError
-from sionna_cfisac.scenario.evaluate import check_feasible, evaluate
+from sionna_cfisac.scenario.evaluate import evaluator
 from sionna_cfisac.scenario.measures import UPPER_BOUND
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.seeds import BLOCK, block_seed, condition_seed
@@ -72,64 +73,96 @@ def simulate(
     """
     weight = scenario.objective.sensing_weight
     methods = {
-        label_of(spec): _guard(label_of(spec), make_beamformer, spec, weight)
+        label_of(spec): guard(label_of(spec), make_beamformer, spec, weight)
         for spec in scenario.beamformers
     }
     names = [name for name in scenario.measure if name != UPPER_BOUND]
     if scenario.reference is not None and "utility" not in names:
         names.append("utility")
-    result = ConditionResult(weights=_guard("hetero_gnn", weights_in_use, scenario))
+    result = ConditionResult(weights=guard("hetero_gnn", weights_in_use, scenario))
+    evaluate = evaluator(names, scenario)
     batches: dict[str, list[dict[str, np.ndarray]]] = {}
-    for done, state in draw_batches(scenario):
+    for done, state, known in draw_batches(scenario):
         beams: dict[str, Any] = {}
         for label, method in methods.items():
             start = time.perf_counter()
-            beams[label] = _guard(label, _design, method, state)
+            beams[label] = guard(label, _design, method, known)
             _add(result.seconds, label, start)
-            batches.setdefault(label, []).append(evaluate(names, state, beams[label], weight))
+            batches.setdefault(label, []).append(guard(label, evaluate, state, beams[label]))
         if UPPER_BOUND in scenario.measure:
             start = time.perf_counter()
-            bound = _guard(UPPER_BOUND, _bound, scenario, state, beams)
+            bound = guard(UPPER_BOUND, _bound, scenario, state, beams)
             _add(result.seconds, UPPER_BOUND, start)
             batches.setdefault(UPPER_BOUND, []).append({"utility": bound})
         if not result.beams:
             result.beams = {label: ops.convert_to_numpy(f[0]) for label, f in beams.items()}
-            result.target_angles = _angles(ops.convert_to_numpy(state.a[0]))
+            result.target_angles = target_angles(ops.convert_to_numpy(state.a[0]))
         result.values = _join(batches)
         if on_batch is not None:
             on_batch(done, result.values)
     return result
 
 
-def draw_batches(scenario: ScenarioSpec) -> Iterator[tuple[int, ChannelState]]:
-    """Channels of a condition in batches, with the number drawn so far.
+def draw_batches(scenario: ScenarioSpec) -> Iterator[tuple[int, ChannelState, ChannelState]]:
+    """Channels of a condition in batches, and what the transmitters know of them.
 
     They come in fixed blocks with a seed each and are cut into batches afterwards: the k-th channel
     is the same for every batch size and every number of samples.
+
+    Yields
+    ------
+    drawn : int
+        Number of channels so far
+    state : ChannelState
+        True channels
+    known : ChannelState
+        Those that beams are made from; the same object where everything is known
 
     Raises
     ------
     RunError
         If the channel refuses its options
     """
-    layer = _guard("channel", make_channel, scenario)
-    seed = condition_seed(scenario)
-    drawn: tuple[int, ChannelState | None] = (-1, None)
+    draw = guard("channel", _block_drawer, scenario)
+    drawn: tuple[int, Any] = (-1, None)
     for start in range(0, scenario.samples, scenario.batch_size):
         stop = min(start + scenario.batch_size, scenario.samples)
-        pieces: list[ChannelState] = []
+        pieces: list[tuple[ChannelState, ChannelState]] = []
         for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
             if drawn[0] != block:
-                drawn = (block, layer(BLOCK, seed=block_seed(seed, block)))
-            first, last = max(start - block * BLOCK, 0), min(stop - block * BLOCK, BLOCK)
-            assert drawn[1] is not None
-            pieces.append(ChannelState(*(value[first:last] for value in drawn[1])))
-        joined = (
-            pieces[0]
-            if len(pieces) == 1
-            else ChannelState(*(ops.concatenate(p) for p in zip(*pieces, strict=True)))
-        )
-        yield stop, joined
+                drawn = (block, draw(block))
+            part = slice(max(start - block * BLOCK, 0), min(stop - block * BLOCK, BLOCK))
+            state, known = drawn[1]
+            cut = _cut(state, part)
+            pieces.append((cut, cut if known is state else _cut(known, part)))
+        state = _concatenate([piece[0] for piece in pieces])
+        same = all(piece[0] is piece[1] for piece in pieces)
+        yield stop, state, state if same else _concatenate([piece[1] for piece in pieces])
+
+
+def _block_drawer(scenario: ScenarioSpec) -> Callable[[int], tuple[ChannelState, ChannelState]]:
+    layer, csi = make_channel(scenario), make_csi(scenario)
+    seed = condition_seed(scenario)
+
+    def draw(block: int) -> tuple[ChannelState, ChannelState]:
+        own = block_seed(seed, block)
+        if csi is None:
+            state = layer(BLOCK, seed=own)
+            return state, state
+        state, link_gain = layer.with_link_gain(BLOCK, seed=own)
+        return state, csi(state, link_gain=link_gain, seed=own)
+
+    return draw
+
+
+def _cut(state: ChannelState, part: slice) -> ChannelState:
+    return ChannelState(*(value[part] for value in state))
+
+
+def _concatenate(pieces: list[ChannelState]) -> ChannelState:
+    if len(pieces) == 1:
+        return pieces[0]
+    return ChannelState(*(ops.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
 
 def _design(method: Beamformer, state: ChannelState) -> Any:
@@ -153,10 +186,12 @@ def _bound(scenario: ScenarioSpec, state: ChannelState, beams: dict[str, Any]) -
     return np.asarray(ops.convert_to_numpy(bound), float)
 
 
-def _guard(label: str, action: Callable[..., Any], *arguments: Any) -> Any:
+def guard(label: str, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Run somebody's code and say whose it was when it fails."""
     try:
-        return action(*arguments)
+        return action(*arguments, **options)
+    except RunError:
+        raise  # says so already
     except Exception as error:
         raise RunError(f"{label}: {type(error).__name__}: {error}") from error
 
@@ -172,7 +207,7 @@ def _join(batches: dict[str, list[dict[str, np.ndarray]]]) -> Values:
     }
 
 
-def _angles(a: np.ndarray) -> np.ndarray:
+def target_angles(a: np.ndarray) -> np.ndarray:
     """Angles from broadside that steering vectors [M, T, Nt] point to, [M, T]."""
     if a.shape[-1] < 2:
         return np.full(a.shape[:2], np.nan)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sionna_cfisac.scenario.files import write_atomic
 from sionna_cfisac.scenario.output import CONDITIONS
-from sionna_cfisac.scenario.schema import resolved
+from sionna_cfisac.scenario.schema import ScenarioSpec, resolved
 from sionna_cfisac.scenario.simulate import ConditionResult
 from sionna_cfisac.scenario.sweep import Condition
 
@@ -69,14 +69,14 @@ def read_condition(folder: Path, condition: Condition) -> ConditionResult:
     file = condition_file(folder, condition)
     try:
         with np.load(file, allow_pickle=False) as stored:
-            return _unpack(stored, condition.scenario.samples)
+            return _unpack(stored, condition.scenario)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file}: damaged: {error}") from error
 
 
-def _unpack(stored: Any, samples: int) -> ConditionResult:
+def _unpack(stored: Any, scenario: ScenarioSpec) -> ConditionResult:
     about = json.loads(str(stored["about"]))
     result = ConditionResult(
         seconds=about["seconds"],
@@ -87,9 +87,12 @@ def _unpack(stored: Any, samples: int) -> ConditionResult:
         result.values[method] = {
             metric: stored[f"value_{index}_{metric}"] for metric in about["metrics"][method]
         }
+        # with a link every method has as many slots as it took
+        first = next(iter(result.values[method].values()))
+        expected = (scenario.samples,) if scenario.link is None else (max(1, len(first)),)
         for metric, values in result.values[method].items():
-            if values.shape != (samples,):
-                raise ValueError(f"{metric}: expected {samples} values, got {values.shape}")
+            if values.shape != expected:
+                raise ValueError(f"{metric}: expected {expected[0]} values, got {values.shape}")
         if f"beams_{index}" in stored:
             result.beams[method] = stored[f"beams_{index}"]
     return result

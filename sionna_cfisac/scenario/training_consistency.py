@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sionna_cfisac.beamforming.weights import NOISE_RANGE, SENSING_WEIGHT_RANGE
-from sionna_cfisac.scenario.consistency import Conflict, lengths
+from sionna_cfisac.scenario.conflict import Conflict
+from sionna_cfisac.scenario.consistency import lengths
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.schema import ScenarioSpec, noise_power
 from sionna_cfisac.scenario.training_specs import RangeSpec, TrainingSpec

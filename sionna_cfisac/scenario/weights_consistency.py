@@ -13,7 +13,7 @@ from sionna_cfisac.scenario.beamformer_specs import (
     BEAMFORMER_CLASSES,
     HeteroGNNSpec,
 )
-from sionna_cfisac.scenario.consistency import Conflict
+from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.weights import find_weights, is_family, networks_in
