@@ -188,4 +188,6 @@ def _phase(x: Tensor) -> Tensor:
     size = tf.abs(x)
     zero = size == 0
     safe = tf.where(zero, tf.ones_like(size), size)
-    return tf.where(zero, tf.ones_like(x), x / tf.cast(safe, x.dtype))
+    # not by a cast, whose gradient warns
+    unit = tf.complex(tf.math.real(x) / safe, tf.math.imag(x) / safe)
+    return tf.where(zero, tf.ones_like(x), unit)

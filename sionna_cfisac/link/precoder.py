@@ -21,13 +21,13 @@ class CellFreePrecoder(Block):
     limit, by default an equal share of the same total.
 
     The beams are made from the channels of the first OFDM symbol, for every subcarrier. There is no
-    target to sense: its gains are zero, and beams with streams beyond the UEs' are refused. Use
-    :class:`~sionna_cfisac.link.CellFreeOFDMLink` for that.
+    target to sense: its gains are zero, and streams beyond the UEs', which would only sense, are
+    not sent, whatever power they have. :class:`~sionna_cfisac.link.CellFreeOFDMLink` sends them.
 
     Parameters
     ----------
     beamformer : callable
-        ``ChannelState -> f`` [B, M, U, Nt]
+        ``ChannelState -> f`` [B, M, S, Nt]
     resource_grid : ResourceGrid
         With one transmitter and U streams
     stream_management : StreamManagement
@@ -62,7 +62,7 @@ class CellFreePrecoder(Block):
     Raises
     ------
     ValueError
-        If grid, streams, channels and beams do not fit each other
+        If grid, streams and channels do not fit each other, or beams have a wrong shape
     """
 
     def __init__(
@@ -139,9 +139,5 @@ class CellFreePrecoder(Block):
             ap_power=self._ap_power / total,
         )
         known = repeat_state(state, h, state.noise_power)
-        f = design(self.beamformer, known, h.shape[1])
-        if f.shape[3] != self.num_users:
-            raise ValueError(
-                f"beamformer: expected beams of {self.num_users} streams, got {f.shape[3]}"
-            )
+        f = design(self.beamformer, known, h.shape[1])[:, :, :, : self.num_users]
         return f * tf.cast(total**0.5, self.cdtype)
