@@ -117,6 +117,10 @@ def run(
             from sionna_cfisac.scenario.report import make_display, print_table
             from sionna_cfisac.scenario.runner import run_study
 
+            if study.scenario.link is not None:
+                from sionna_cfisac.scenario.simulate_link import start_compiler
+
+                start_compiler()
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.scenario.load import Study
@@ -29,15 +30,15 @@ def print_gaps(console: Console, study: Study, rows: Sequence[Row]) -> None:
     shown = Table(box=None, pad_edge=False, title=f"SNR for a BLER of {100 * TARGET:g} %, in dB")
     for key in others:
         shown.add_column(key.rsplit(".", 1)[-1], justify="right")
-    shown.add_column("method")
+    shown.add_column("method", overflow="fold")
     shown.add_column("SNR", justify="right")
     shown.add_column("more than the best", justify="right")
     for condition, table in tables:
         cells = condition
         for row in table.itertuples():
             shown.add_row(
-                *cells,
-                str(row.method),
+                # what is in brackets is a name, no markup
+                *(Text(cell) for cell in (*cells, str(row.method))),
                 _decibels(row.snr_db, row.low, row.high),
                 "best" if row.gap_db == 0 else _decibels(row.gap_db, row.gap_low, row.gap_high),
             )
@@ -56,7 +57,8 @@ def _gaps(study: Study, rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], 
         return
     curves: dict[tuple[str, ...], list[tuple]] = {}
     for row in rows:
-        if row.metric != "bler":
+        # where there is no SNR, the noise power of the channel stands
+        if row.metric != "bler" or row.columns[SNR] is None:
             continue
         others = tuple(text(row.columns[key]) for key in study.columns if key != SNR)
         value = row.estimate

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from sionna_cfisac.link.beams import join_groups
@@ -89,6 +90,11 @@ def simulate_link(
     result.seconds = {name: c.seconds for name, c in counts.items()}
     result.seconds["link"] = time.perf_counter() - started - sum(result.seconds.values())
     return result
+
+
+def start_compiler() -> None:
+    """Let XLA print at its first use what it prints only once."""
+    tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
 
 
 def _compiled_part(scenario: ScenarioSpec) -> ScenarioSpec:

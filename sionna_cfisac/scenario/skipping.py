@@ -24,13 +24,15 @@ def finished_methods(condition: Condition, table: Iterable[Row]) -> set[str]:
         Methods whose interval at a lower SNR lay below the limit
     """
     link = condition.scenario.link
-    if link is None or link.skip_below is None or SNR not in condition.columns:
-        return set()
     here = condition.columns
+    # the noise power of the channel stands where there is none, and is neither lower nor higher
+    if link is None or link.skip_below is None or here.get(SNR) is None:
+        return set()
     return {
         row.method
         for row in table
         if row.metric == "bler"
+        and row.columns[SNR] is not None
         and row.columns[SNR] < here[SNR]
         and all(row.columns[key] == value for key, value in here.items() if key != SNR)
         and row.estimate.high < link.skip_below
