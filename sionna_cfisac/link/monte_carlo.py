@@ -112,13 +112,15 @@ class ErrorSimulation:
             draw = self.link.draw(self.batch_size, seed=batch_seed(seed, batch))
             beams: dict[str, tuple[Tensor, Tensor]] = {}
             for name in active:
-                start = time.perf_counter()
-                f, noise_power = self._design[name](draw, snr)
-                counts[name].seconds += time.perf_counter() - start
                 try:
+                    start = time.perf_counter()
+                    f, noise_power = self._design[name](draw, snr)
+                    counts[name].seconds += time.perf_counter() - start
                     _check(draw, f)
                 except ValueError as error:
-                    raise ValueError(f"{name}: {error}") from error
+                    # of a graph that is traced, without the lines of code before the message
+                    message = str(error).rpartition("ValueError: ")[2].strip()
+                    raise ValueError(f"{name}: {message}") from error
                 beams[name] = f, noise_power
                 counts[name].add(self._count(draw, f, noise_power).numpy())
             if observe is not None:

@@ -81,7 +81,7 @@ def plot_curves(
             low, high = ax.get_ylim()
             ax.set_ylim(max(low, -_ROOM), min(high, 1.0 + _ROOM))
         at = np.unique(rows[x].to_numpy(float))
-        if geometric(at):
+        if geometric(at, x):
             ax.set_xscale("log")
         elif len(at) <= 12 and np.array_equal(at, np.round(at)) and np.ptp(at) <= 12:
             ax.xaxis.set_major_locator(MultipleLocator(1 if np.ptp(at) <= 6 else 2))
@@ -89,9 +89,12 @@ def plot_curves(
     return fig
 
 
-def geometric(at: np.ndarray) -> bool:
-    """Whether values span more than a decade in steps that are more even on a logarithmic axis."""
-    if len(at) < 3 or at[0] <= 0 or at[-1] < 10 * at[0]:
+def geometric(at: np.ndarray, column: str) -> bool:
+    """Whether values span more than a decade in steps that are more even on a logarithmic axis.
+
+    Decibels are logarithms already.
+    """
+    if column.endswith("_db") or len(at) < 3 or at[0] <= 0 or at[-1] < 10 * at[0]:
         return False
     plain, logarithmic = np.diff(at), np.diff(np.log(at))
     return bool(np.std(logarithmic) / np.mean(logarithmic) < np.std(plain) / np.mean(plain))

@@ -88,17 +88,17 @@ def plot_waterfall(
     with figure(2.7, len(looks) + (not seen.all())) as fig:
         ax = fig.add_subplot()
         ax.set_yscale("log")
+        ax.set_ylim(bottom, top)
         if line > 0:
             ax.axhline(line, color="0.4", lw=0.7, zorder=1.5)
         for method, part in rows.groupby("method", sort=False):
             _curve(ax, part.sort_values(x), x, looks[method], str(method), bottom)
-        ax.set_ylim(bottom, top)
         # the axis of the SNR spans all rows, also where there are arrows only
         ax.update_datalim([(at, top) for at in every])
         ax.margins(x=0.06)
         ax.set_xlabel(style.condition_label(x, (units or {}).get(x, "")))
         ax.set_ylabel(style.metric_label(metric, unit_of(rows)))
-        if geometric(every):
+        if geometric(every, x):
             ax.set_xscale("log")
         else:
             ax.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]))
@@ -147,7 +147,7 @@ def _limits(
         # in the middle, or beside it where bars of other methods are
         covered = (some["ci_low"] < none["ci_high"].max()).any()
         steps = np.arange(len(none)) + (1.0 if covered else -(len(none) - 1) / 2)
-        steps *= _apart(fig, ax, every, float(np.abs(steps).max()))
+        steps *= _apart(fig, ax, every, at, float(np.abs(steps).max()))
         for step, method, high in zip(steps, none["method"], none["ci_high"], strict=True):
             ax.plot(
                 at,
@@ -162,9 +162,9 @@ def _limits(
     ax.set_xlim(limits)
 
 
-def _apart(fig: Figure, ax: Any, every: np.ndarray, reach: float) -> float:
+def _apart(fig: Figure, ax: Any, every: np.ndarray, at: float, reach: float) -> float:
     """Points between arrows, ``reach`` of which neither meet those of the next SNR nor the edge."""
-    places = ax.transData.transform([(at, ax.get_ylim()[0]) for at in every])[:, 0] * 72 / fig.dpi
-    right = ax.bbox.x1 * 72 / fig.dpi - places[-1]
+    places = ax.transData.transform([(x, ax.get_ylim()[0]) for x in every])[:, 0] * 72 / fig.dpi
+    right = ax.bbox.x1 * 72 / fig.dpi - places[np.searchsorted(every, at)]
     step = np.diff(places).min(initial=math.inf)
     return float(min(_APART, min(0.45 * step, right - 2.0) / max(reach, 0.5)))
