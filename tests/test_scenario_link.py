@@ -85,6 +85,19 @@ def test_resume_gives_the_same_bytes(run: Run) -> None:
     assert Path("results/study/results.csv").read_bytes() == whole
 
 
+def test_figures_are_drawn_again_from_the_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--set", "figures=[curves]") == 0
+    drawn = {file.name for file in Path("results/study").glob("curve-*")}
+    assert {f"curve-snr_db-{metric}.pdf" for metric in ("bler", "ber", "sum_rate")} <= drawn
+    for file in Path("results/study").glob("curve-*"):
+        file.unlink()
+    monkeypatch.setattr(sys, "argv", ["cfisac", "plot", "results/study"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    assert {file.name for file in Path("results/study").glob("curve-*")} == drawn
+
+
 def spec(**changes: Any) -> ScenarioSpec:
     values: dict[str, Any] = {
         "schema_version": 1,

@@ -112,9 +112,9 @@ _METRICS = {
     "utility_share_p1": "1st percentile of the relative utility",
     "bler": "Block error rate",
     "ber": "Bit error rate",
-    "pd_neyman_pearson": "Detection probability, Neyman–Pearson",
-    "pd_energy": "Detection probability, energy",
-    "pd_best_path": "Detection probability, best path",
+    "pd_neyman_pearson": "Detection prob., Neyman–Pearson",
+    "pd_energy": "Detection prob., energy",
+    "pd_best_path": "Detection prob., best path",
     "ap_power_max": "Highest power of an AP",
 }
 _CONDITIONS = {

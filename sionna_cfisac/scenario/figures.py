@@ -14,8 +14,9 @@ from sionna_cfisac.plots.tradeoff import SENSING_METRICS
 from sionna_cfisac.scenario.channel_specs import PlacedSpec
 from sionna_cfisac.scenario.files import write_json
 from sionna_cfisac.scenario.load import Study
-from sionna_cfisac.scenario.measures import ERROR_RATES, MEASURES, UPPER_BOUND
+from sionna_cfisac.scenario.measures import DETECTION, ERROR_RATES, MEASURES, UPPER_BOUND
 from sionna_cfisac.scenario.output import RESULTS, RUN, read_run
+from sionna_cfisac.scenario.skipping import SNR
 from sionna_cfisac.scenario.store import read_condition
 from sionna_cfisac.scenario.sweep import Condition
 
@@ -77,9 +78,11 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
         for key, values in study.scenario.sweep.items()
         if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     }
+    # error rates are looked at over the SNR
+    axes = {SNR: numeric[SNR]} if SNR in numeric else numeric
     # two values make a curve only where there is no better axis
-    longest = max((len(values) for values in numeric.values()), default=0)
-    for key, values in numeric.items():
+    longest = max((len(values) for values in axes.values()), default=0)
+    for key, values in axes.items():
         if len(values) < min(3, longest) or len(values) < 2:
             continue
         others = [other for other in study.columns if other != key]
@@ -91,9 +94,20 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
                 for other, value in zip(others, point, strict=True)
             )
             for metric in part["metric"].unique():
+                if not metric.startswith(DETECTION) and _about_detection(study, key, others, point):
+                    continue
                 name = f"curve-{_plain(key)}-{metric}{at}"
                 draw = plotting.plot_waterfall if metric in ERROR_RATES else plotting.plot_curves
                 yield name, draw(part, key, metric, _units(study))
+
+
+def _about_detection(study: Study, key: str, others: list[str], point: tuple) -> bool:
+    """Whether a curve of anything but detection is flat, or that of another value once more."""
+    first = {other: study.scenario.sweep[other][0] for other in others}
+    return key.startswith("detection.") or any(
+        other.startswith("detection.") and value != first[other]
+        for other, value in zip(others, point, strict=True)
+    )
 
 
 def _single(kinds: list[str], folder: Path, condition: Condition) -> Iterator[tuple[str, Any]]:

@@ -179,6 +179,12 @@ def resolved(scenario: ScenarioSpec) -> dict[str, Any]:
     values["noise_power"] = noise_power(scenario)
     values["sensing"]["noise_power"] = sensing_noise_power(scenario)
     values["sensing"]["gain"] = sensing_gain(scenario)
+    link = scenario.link
+    if link is not None:
+        # what has no effect with a link, and is refused there
+        del values["samples"]
+        if link.snr_db is not None or "link.snr_db" in scenario.sweep:
+            del values["noise_power"]
     return values
 
 
