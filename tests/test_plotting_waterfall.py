@@ -147,6 +147,12 @@ def test_arrows_meet_neither_the_next_snr_nor_the_edge() -> None:
     assert len(found) == len(names) * len(snrs)
     assert all(0 < place < (right - left) / 2 for _, _, place in found)
     assert max(place for _, _, place in found) < edge
+    # where only the edge is near
+    ends = [(0.0, 0.5, 0.4, 0.6), (20.0, 0.0, 0.0, 0.01)]
+    few = plot_waterfall(
+        table({**dict.fromkeys(names, ends), "wmmse_2": curves["hetero_gnn"]}), SNR, "bler"
+    )
+    assert 0 < max(place for _, _, place in arrows(few)) < edge
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,11 @@ def test_points_without_errors(points: list[Point], want: float) -> None:
         # a limit that does not cross
         (curve([-0.9, -1.4], 0.25), (0.4, np.nan, 1.4)),
         (curve([-0.6, -1.1], 0.25), (1.6, 0.6, np.nan)),
+        # a limit on the target
+        (
+            [(0, 0.5, 0.4, 0.6), (2, 0.05, 0.03, 0.1)],
+            (2 * np.log10(5), 2 * np.log(4) / np.log(40 / 3), 2.0),
+        ),
         # a lower limit of zero is below the target everywhere between the points
         (
             [(0, 10**-0.5, 10**-0.75, 10**-0.25), (2, 0.01, 0.0, 10**-1.75)],
@@ -201,7 +206,7 @@ def test_no_method_crosses() -> None:
 
 
 def test_other_metrics_and_columns_do_not_matter(three: pd.DataFrame) -> None:
-    others = three.assign(metric="sum_rate", value=9.0, ci_high=np.nan)
+    others = three.assign(metric="sum_rate", value=9.0, ci_high=np.nan, **{X: np.nan})
     bits = three.assign(metric="ber", value=three["value"] / 10, ci_low=0.0)
     more = pd.concat([others, bits, three]).assign(**{"link.code_rate": 0.5})
     pd.testing.assert_frame_equal(snr_at(more, X), snr_at(three, X))
@@ -264,7 +269,7 @@ def test_wrong_tables_are_refused(
 
 @pytest.mark.parametrize(
     "limits",
-    [(-0.1, 0.1, 0.2), (0.2, 0.1, 0.3), (0.1, 0.3, 0.2), (0.1, 0.3, 1.1), (0.0, 0.0, 0.0),
+    [(-0.1, 0.1, 0.2), (0.101, 0.1, 0.3), (0.1, 0.201, 0.2), (0.1, 0.3, 1.1), (0.0, 0.0, 0.0),
      (-0.2, -0.1, 0.1), (0.1, np.nan, 0.2), (np.nan, 0.1, 0.2), (0.1, 0.2, np.nan)],
 )  # fmt: skip
 def test_what_is_no_error_rate_is_refused(limits: tuple[float, float, float]) -> None:
