@@ -1,6 +1,6 @@
 """Throughput of the coded link for each beamformer, and where its time goes.
 
-    python benchmarks/link.py            # about three minutes
+    python benchmarks/link.py            # about six minutes
     python benchmarks/link.py --quick    # one repetition
 
 The paper's set-up with 16-QAM at rate 1/2 on 12 subcarriers and 14 OFDM symbols, perfect channel

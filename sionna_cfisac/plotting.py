@@ -8,9 +8,9 @@ from sionna_cfisac.plots.beampattern import plot_beampattern
 from sionna_cfisac.plots.canvas import save_figure
 from sionna_cfisac.plots.cdf import plot_cdf
 from sionna_cfisac.plots.curves import plot_curves
-from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.plots.tradeoff import plot_tradeoff
 from sionna_cfisac.plots.waterfall import plot_waterfall
+from sionna_cfisac.tidy import TIDY_COLUMNS
 
 __all__ = [
     "TIDY_COLUMNS",

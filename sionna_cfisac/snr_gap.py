@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sionna_cfisac.plots.table import conditions_of, rows_of
+from sionna_cfisac.tidy import conditions_of, rows_of
 
 GAP_COLUMNS = ("method", "snr_db", "low", "high", "gap_db", "gap_low", "gap_high")
 """Columns of the table that :func:`snr_at` returns."""

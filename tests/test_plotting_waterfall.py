@@ -147,12 +147,10 @@ def test_arrows_meet_neither_the_next_snr_nor_the_edge() -> None:
     assert len(found) == len(names) * len(snrs)
     assert all(0 < place < (right - left) / 2 for _, _, place in found)
     assert max(place for _, _, place in found) < edge
-    # where only the edge is near
-    ends = [(0.0, 0.5, 0.4, 0.6), (20.0, 0.0, 0.0, 0.01)]
-    few = plot_waterfall(
-        table({**dict.fromkeys(names, ends), "wmmse_2": curves["hetero_gnn"]}), SNR, "bler"
-    )
-    assert 0 < max(place for _, _, place in arrows(few)) < edge
+    curves = {name: [(0.0, 0.5, 0.4, 0.6), (20.0, 0.0, 0.0, 0.01)] for name in names}
+    curves["hetero_gnn"] = [(20.0, 0.01, 0.005, 0.02)]
+    few = arrows(plot_waterfall(table(curves), SNR, "bler"))
+    assert 0 < max(place for _, _, place in few) < edge
 
 
 @pytest.mark.parametrize(
@@ -241,14 +239,13 @@ def test_probabilities_end_at_zero_and_one(
     values: list[float], low: float | None, high: float | None
 ) -> None:
     points = [(at, v, v - 0.1, v + 0.1) for at, v in enumerate(values)]
-    ends = [
+    got, free = (
         plot_curves(table({"rzf": points}, metric), SNR, metric).axes[0].get_ylim()
         for metric in ("pd_energy", "sum_rate")
-    ]
+    )
     # another metric goes as far as its bands
-    assert ends[1][0] < values[0] - 0.1 < values[-1] + 0.1 < ends[1][1]
-    assert ends[0][0] == (low if low is not None else ends[1][0])
-    assert ends[0][1] == (high if high is not None else ends[1][1])
+    assert free[0] < values[0] - 0.1 < values[-1] + 0.1 < free[1]
+    assert got == (free[0] if low is None else low, free[1] if high is None else high)
 
 
 def test_variants_of_networks_look_like_networks_where_they_can() -> None:

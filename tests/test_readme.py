@@ -61,6 +61,29 @@ def test_the_trained_networks_come_near_the_optimum(capsys):
     assert printed == pytest.approx(float(utility), rel=1e-5)
 
 
+def test_link_example_gives_the_gaps(capsys):
+    namespace: dict = {}
+    exec(_blocks("python")[3], namespace)
+    assert namespace["bits"].shape == namespace["bits_hat"].shape
+    table = namespace["table"]
+    bler = table[(table.metric == "bler") & (table.snr_db == -5)].set_index("method").value
+    assert set(bler.index) == {"rzf", "wmmse", "hetero_gnn"}
+    # README's table of imperfect CSI has 10 % between -5.6 and -4.8 dB
+    assert ((bler > 0.005) & (bler < 0.3)).all()
+    assert "gap_db" in capsys.readouterr().out
+
+
+def test_detection_example_measures_what_it_expects(capsys):
+    namespace: dict = {}
+    exec(_blocks("python")[4], namespace)
+    printed = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    measured, expected = float(printed["measured"]), float(printed["expected"])
+    assert 0.1 < expected < 0.99
+    assert abs(measured - expected) < 4 * np.sqrt(expected * (1 - expected) / 256)
+    # ten or so independent directions, each with a false-alarm probability of 1e-2 in all
+    assert 5 < float(printed["SNR for 90 %"]) < 25
+
+
 def test_own_beamformer_runs_in_a_scenario(tmp_path, monkeypatch):
     package = tmp_path / "site"
     info = package / "my_package-1.0.dist-info"
@@ -97,7 +120,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 def test_files_that_the_readme_names_exist():
     links = re.findall(r"\]\((?!http)([^)]+)\)", README)
-    names = re.findall(r"`((?:scenarios|benchmarks)/[\w.]+)`", README)
+    names = re.findall(r"`((?:scenarios|benchmarks|examples)/[\w.]+)`", README)
     assert links
     assert names
     for name in links + names:

@@ -17,8 +17,8 @@ from sionna_cfisac.link.beams import repeat_state
 from sionna_cfisac.link.draw import LinkDraw
 from sionna_cfisac.link.error_counts import ErrorCounts, StopRule
 from sionna_cfisac.link.ofdm_link import CellFreeOFDMLink
-from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.state import ChannelState, Tensor
+from sionna_cfisac.tidy import TIDY_COLUMNS
 
 _SEED_DOMAIN = (8,)
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MultipleLocator
 
 from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
-from sionna_cfisac.plots.table import conditions_of, rows_of, unit_of
+from sionna_cfisac.tidy import conditions_of, rows_of, unit_of
 
 _ROOM = 0.03
 

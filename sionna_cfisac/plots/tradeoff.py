@@ -10,7 +10,7 @@ from matplotlib.patheffects import withStroke
 
 from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
-from sionna_cfisac.plots.table import conditions_of, metrics_of, rows_of, unit_of
+from sionna_cfisac.tidy import conditions_of, metrics_of, rows_of, unit_of
 
 SENSING_METRICS = ("sensing_snr", "sensing_snr_db", "sensing_share")
 """Metrics for the vertical axis, in the order of preference."""

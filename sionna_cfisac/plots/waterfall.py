@@ -15,8 +15,8 @@ from matplotlib.transforms import ScaledTranslation
 from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.plots.curves import geometric
-from sionna_cfisac.plots.table import unit_of
 from sionna_cfisac.snr_gap import error_rates_of
+from sionna_cfisac.tidy import unit_of
 
 _NO_ERRORS = "No errors: upper limit"
 _TARGETS = {"bler": 0.1}

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.scenario.load import Study
 from sionna_cfisac.scenario.results import Row
 from sionna_cfisac.scenario.skipping import SNR
 from sionna_cfisac.scenario.sweep import text
 from sionna_cfisac.snr_gap import snr_at
+from sionna_cfisac.tidy import TIDY_COLUMNS
 
 TARGET = 0.1
 """Block error rate at which methods are compared."""

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sionna_cfisac.link.intervals import error_rate_interval
-from sionna_cfisac.plots.table import TIDY_COLUMNS
 from sionna_cfisac.scenario.link_consistency import code_blocks
 from sionna_cfisac.scenario.measures import (
     ERROR_RATES,
@@ -26,6 +25,7 @@ from sionna_cfisac.scenario.statistics import (
     ratio_interval,
 )
 from sionna_cfisac.scenario.sweep import Condition, text
+from sionna_cfisac.tidy import TIDY_COLUMNS
 
 
 class Row(NamedTuple):
