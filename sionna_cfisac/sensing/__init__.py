@@ -6,9 +6,9 @@ from sionna_cfisac.sensing.detection import (
     detection_probability,
     detection_statistic,
     detection_threshold,
-    required_snr_db,
 )
 from sionna_cfisac.sensing.multistatic import MultistaticChannel
+from sionna_cfisac.sensing.required_snr import required_snr_db
 
 __all__ = [
     "DETECTORS",

@@ -32,9 +32,6 @@ DETECTORS = ("neyman_pearson", "energy", "best_path")
 
 # relative to the strongest: what rounding in single precision makes of a path that is not there
 _NEGLIGIBLE = 1e-9
-# limits of the search for an SNR, in dB relative to the covariance given
-_GAIN_LIMITS = (-100.0, 160.0)
-_BISECTIONS = 44
 
 
 class Spectrum(NamedTuple):
@@ -127,7 +124,7 @@ def detection_probability(
     check_swerling(swerling)
     if integer(num_phases, "num_phases", 1) & (num_phases - 1):
         raise ValueError(f"num_phases: expected a power of two, got {num_phases}")
-    a = _covariances(covariance)
+    a = check_covariance(covariance)
     limit = detection_threshold(a, false_alarm, detector)
     if detector == "best_path":
         row, own = _best_path(a)
@@ -175,7 +172,7 @@ def detection_statistic(
         If there is no such test, no path has power, or a shape does not fit
     """
     one_of(detector, "detector", DETECTORS)
-    a, c = _covariances(covariance), np.asarray(matched, np.complex128)
+    a, c = check_covariance(covariance), np.asarray(matched, np.complex128)
     if c.ndim < 2 or c.shape[-2:] != a.shape[-3:-1]:
         raise ValueError(
             f"matched: expected shape [..., {a.shape[-3]}, {a.shape[-2]}], got {c.shape}"
@@ -183,7 +180,7 @@ def detection_statistic(
     if detector == "best_path":
         flat = c.reshape(*c.shape[:-2], -1)
         best = np.broadcast_to(_best(a)[..., None], (*flat.shape[:-1], 1))
-        own = np.take_along_axis(np.broadcast_to(_diagonal(a), flat.shape), best, -1)
+        own = np.take_along_axis(np.broadcast_to(path_snr(a), flat.shape), best, -1)
         return (np.abs(np.take_along_axis(flat, best, -1)) ** 2 / own)[..., 0]
     values, vectors = spectrum(a)
     # [..., Mr, K, M] x [..., Mr, M] -> [..., Mr * K]; |y|² = |v^H c|² / λ
@@ -195,62 +192,9 @@ def detection_statistic(
     )
 
 
-def required_snr_db(
-    covariance: Any,
-    false_alarm: float,
-    probability_of_detection: float,
-    detector: str = "neyman_pearson",
-    *,
-    swerling: int = 1,
-    num_phases: int = 1024,
-) -> np.ndarray:
-    """Sum of the paths' SNRs that a probability of detection takes.
-
-    The shares of the paths and the correlations of their waveforms stay; only their sum is changed.
-
-    Parameters
-    ----------
-    covariance : [..., Mr, M, M], complex
-        Covariances of the paths
-    false_alarm : float
-        Probability of a false alarm
-    probability_of_detection : float
-        Probability to reach, above ``false_alarm`` and below 1
-    detector, swerling, num_phases
-        As in :func:`detection_probability`
-
-    Returns
-    -------
-    [...], float
-        Sum of the SNRs of all paths, the traces of the covariances, in dB
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, no path has power, or a shape does not fit
-    """
-    target = float(probability(probability_of_detection, "probability_of_detection"))
-    if target <= float(probability(false_alarm, "false_alarm")):
-        raise ValueError(
-            f"probability_of_detection: expected more than false_alarm {false_alarm}, got {target}"
-        )
-    a = _covariances(covariance)
-    total = _diagonal(a).sum(-1)
-    a = a / total[..., None, None, None]
-    low, high = (np.full(total.shape, limit) for limit in _GAIN_LIMITS)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        scaled = a * 10.0 ** (middle[..., None, None, None] / 10.0)
-        reached = target <= detection_probability(
-            scaled, false_alarm, detector, swerling=swerling, num_phases=num_phases
-        )
-        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-    return (low + high) / 2
-
-
 def spectrum(covariance: Any) -> Spectrum:
     """Eigenvalues and eigenvectors of covariances [..., Mr, M, M]; what is negligible is zero."""
-    values, vectors = np.linalg.eigh(_covariances(covariance))
+    values, vectors = np.linalg.eigh(check_covariance(covariance))
     values = values.reshape(*values.shape[:-2], -1)
     strongest = values.max(-1, keepdims=True)
     return Spectrum(np.where(values > _NEGLIGIBLE * strongest, values, 0.0), vectors)
@@ -260,19 +204,20 @@ def _weights(values: np.ndarray, detector: str) -> np.ndarray:
     return values / (1.0 + values) if detector == "neyman_pearson" else (values > 0).astype(float)
 
 
-def _covariances(value: Any) -> np.ndarray:
+def check_covariance(value: Any) -> np.ndarray:
+    """Covariances [..., Mr, M, M] as complex128, checked."""
     a = np.asarray(value, np.complex128)
     if a.ndim < 3 or a.shape[-1] != a.shape[-2] or a.shape[-1] == 0:
         raise ValueError(f"covariance: expected shape [..., Mr, M, M], got {a.shape}")
     if not np.isfinite(a).all():
         raise ValueError("covariance: expected finite numbers, got others")
-    own = _diagonal(a)
+    own = path_snr(a)
     if (own.max(-1, initial=0.0) <= 0).any():
         raise ValueError("covariance: expected a path with power on every channel, got none")
     return a
 
 
-def _diagonal(a: np.ndarray) -> np.ndarray:
+def path_snr(a: np.ndarray) -> np.ndarray:
     """SNRs of all paths, [..., Mr * M]."""
     own = np.diagonal(a, axis1=-2, axis2=-1).real
     return own.reshape(*own.shape[:-2], -1)
@@ -280,7 +225,7 @@ def _diagonal(a: np.ndarray) -> np.ndarray:
 
 def _best(a: np.ndarray) -> np.ndarray:
     """Index [...] of the path whose matched filter gives most, among Mr * M."""
-    own = _diagonal(a)
+    own = path_snr(a)
     gathered = (np.abs(a) ** 2).sum(-1).reshape(own.shape)
     power = np.divide(gathered, own, out=np.zeros_like(own), where=own > 0)
     return power.argmax(-1)
@@ -292,13 +237,13 @@ def _best_path(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     best = _best(a)[..., None]
     rows = a.reshape(*a.shape[:-3], num_rx * num_aps, num_aps)
     row = np.take_along_axis(rows, best[..., None], -2)[..., 0, :]
-    return row, np.take_along_axis(_diagonal(a), best, -1)[..., 0]
+    return row, np.take_along_axis(path_snr(a), best, -1)[..., 0]
 
 
 def _correlated(a: np.ndarray) -> bool:
     """Whether any two paths of a receiver have waveforms that are not orthogonal."""
     off = np.abs(a * (1.0 - np.eye(a.shape[-1])))
-    return bool((off.max((-3, -2, -1)) > 1e-12 * _diagonal(a).max(-1)).any())
+    return bool((off.max((-3, -2, -1)) > 1e-12 * path_snr(a).max(-1)).any())
 
 
 def _mean_over_phases(
@@ -317,7 +262,7 @@ def _mean_over_phases(
         points = qmc.Sobol(size, rng=np.random.default_rng(0)).random(num_phases)
     turns = np.ones((num_phases, receivers, paths), complex)
     turns[..., 1:] = np.exp(2j * np.pi * points).reshape(num_phases, receivers, paths - 1)
-    # [..., 1, Mr, K, M] x [P, Mr, 1, M] -> [..., P, Mr, K]
-    mean = (means[..., None, :, :, :] * turns[:, :, None, :]).sum(-1)
+    # [..., Mr, K, M] x [Mr, M, P] -> [..., Mr, K, P] -> [..., P, Mr, K]
+    mean = np.moveaxis(np.matmul(means, turns.transpose(1, 2, 0)), -1, -3)
     noncentrality = np.abs(mean.reshape(*mean.shape[:-2], -1)) ** 2
     return quadratic_form.tail(limit[..., None], weights[..., None, :], noncentrality).mean(-1)
