@@ -94,6 +94,9 @@ def test_beams_are_those_of_the_beamformer() -> None:
         ap_power=USERS / APS,
     )
     want = RZFBeamformer()(state)
+    # the call may have its own noise
+    other = CellFreePrecoder(RZFBeamformer(), rg, STREAMS, APS).beams(h, tf.constant(0.2))
+    np.testing.assert_allclose(f, other, atol=1e-6)
     np.testing.assert_allclose(np.abs(f[:, 7]), np.abs(want), rtol=1e-3, atol=1e-5)
 
 
@@ -128,6 +131,14 @@ def test_networks_get_gradients_through_it() -> None:
     assert all(np.isfinite(g).all() for g in gradients)
     # nothing comes from the edges to a target that does not reflect
     assert sum(bool(np.any(g != 0)) for g in gradients) > len(gradients) / 2
+
+
+def test_a_number_in_the_place_of_an_estimate_is_refused() -> None:
+    # the third argument of Sionna's precoder is its regularisation
+    rg = grid()
+    x, h = signals(rg)
+    with pytest.raises(ValueError, match=r"h: expected channels \[B, 3, 1, 1, M \* Nt, T, K\]"):
+        CellFreePrecoder(RZFBeamformer(), rg, STREAMS, APS)(x, h, 0.1)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

@@ -1,7 +1,8 @@
 """Error rates by simulation: every method on the same channels, bits and noise."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -63,6 +64,7 @@ class ErrorSimulation:
         self.link = link
         self.methods = tuple(beamformers)
         self.batch_size = integer(batch_size, "batch_size", 1)
+        self._methods = dict(beamformers)
         self._design = {name: _designer(link, method) for name, method in beamformers.items()}
         self._count = _counter(link, xla)
 
@@ -110,17 +112,15 @@ class ErrorSimulation:
         batch = 0
         while active:
             draw = self.link.draw(self.batch_size, seed=batch_seed(seed, batch))
+            if batch == 0:
+                self._try_out(active, draw, snr)
             beams: dict[str, tuple[Tensor, Tensor]] = {}
             for name in active:
-                try:
-                    start = time.perf_counter()
-                    f, noise_power = self._design[name](draw, snr)
-                    counts[name].seconds += time.perf_counter() - start
+                start = time.perf_counter()
+                f, noise_power = self._design[name](draw, snr)
+                counts[name].seconds += time.perf_counter() - start
+                with _named(name):
                     _check(draw, f)
-                except ValueError as error:
-                    # of a graph that is traced, without the lines of code before the message
-                    message = str(error).rpartition("ValueError: ")[2].strip()
-                    raise ValueError(f"{name}: {message}") from error
                 beams[name] = f, noise_power
                 counts[name].add(self._count(draw, f, noise_power).numpy())
             if observe is not None:
@@ -128,6 +128,17 @@ class ErrorSimulation:
             active = [name for name in active if not stop.reached(counts[name])]
             batch += 1
         return counts
+
+    def _try_out(self, names: Collection[str], draw: LinkDraw, snr: Tensor | None) -> None:
+        """Design one slot eagerly: a traced method neither warns nor says plainly what is wrong."""
+        first = draw._replace(
+            state=ChannelState(*(value[:1] for value in draw.state)),
+            h=draw.h[:1],
+            known=draw.known[:1],
+        )
+        for name in names:
+            with _named(name):
+                self.link.beams(first, snr, self._methods[name])
 
 
 def simulate_errors(
@@ -236,6 +247,15 @@ def _counter(link: CellFreeOFDMLink, xla: bool) -> Any:
         return tf.reduce_sum(tf.cast(bits_hat != draw.bits, tf.int32), axis=-1)
 
     return tf.function(count, jit_compile=xla)
+
+
+@contextmanager
+def _named(method: str) -> Iterator[None]:
+    """Say whose error it was."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{method}: {error}") from error
 
 
 def _check(draw: LinkDraw, f: Tensor) -> None:

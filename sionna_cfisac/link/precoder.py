@@ -35,7 +35,7 @@ class CellFreePrecoder(Block):
     num_aps : int
         Number M of APs
     noise_power : float
-        Noise power of the UEs, which regularises the beams
+        Noise power of the UEs, which regularises the beams, unless the call has its own
     ap_power : None or [M] floats
         Power limit of each AP; None stands for U / M
     return_effective_channel : bool
@@ -51,6 +51,9 @@ class CellFreePrecoder(Block):
         Channels in Sionna's convention
     h_hat : None or as ``h``
         What the beams are made from; None for ``h``
+    noise_power : None or scalar, float
+        Noise power of the UEs, in place of the ``alpha`` of Sionna's precoder; None stands for that
+        of the constructor
 
     Output
     ------
@@ -99,9 +102,15 @@ class CellFreePrecoder(Block):
         self._return_effective_channel = return_effective_channel
         self._remove_nulled = RemoveNulledSubcarriers(resource_grid, precision=precision)
 
-    def call(self, x: Tensor, h: Tensor, h_hat: Tensor | None = None) -> Any:
+    def call(
+        self,
+        x: Tensor,
+        h: Tensor,
+        h_hat: Tensor | None = None,
+        noise_power: Tensor | float | None = None,
+    ) -> Any:
         """Precode; see the class."""
-        f = self.beams(h if h_hat is None else h_hat)
+        f = self.beams(h if h_hat is None else h_hat, noise_power)
         # [B, K, M, U, Nt] -> [B, 1, 1, K, M * Nt, U], Sionna's layout of a precoding matrix
         shape = (-1, f.shape[1], f.shape[2] * f.shape[4], self.num_users)
         g = tf.reshape(tf.transpose(f, (0, 1, 2, 4, 3)), shape)[:, None, None]
@@ -115,11 +124,13 @@ class CellFreePrecoder(Block):
         effective = tf.transpose(tf.matmul(rows, g[:, None]), (0, 1, 5, 2, 6, 3, 4))
         return sent, self._remove_nulled(effective)
 
-    def beams(self, h: Tensor) -> Tensor:
+    def beams(self, h: Tensor, noise_power: Tensor | float | None = None) -> Tensor:
         """Beams [B, K, M, U, Nt] for channels [B, U, 1, 1, M * Nt, T, K] in Sionna's convention."""
+        h = tf.convert_to_tensor(h)
         if h.shape.rank != 7 or tuple(h.shape[1:4]) != (self.num_users, 1, 1):
             raise ValueError(
-                f"h: expected shape [B, {self.num_users}, 1, 1, M * Nt, T, K], got {tuple(h.shape)}"
+                f"h: expected channels [B, {self.num_users}, 1, 1, M * Nt, T, K], got shape "
+                f"{tuple(h.shape)}"
             )
         if h.shape[4] % self.num_aps:
             raise ValueError(f"h: expected a multiple of {self.num_aps} antennas, got {h.shape[4]}")
@@ -130,12 +141,13 @@ class CellFreePrecoder(Block):
         h = tf.math.conj(tf.transpose(h, (0, 4, 2, 1, 3)))
         # only the ratio of power and noise counts, and networks are trained for a power of one
         total = self._ap_power.sum()
+        noise = self._noise_power if noise_power is None else tf.cast(noise_power, self.rdtype)
         ones = tf.ones_like(h[:, 0, :, :1])
         state = ChannelState.from_arrays(
             h[:, 0],
             ones,
             sensing_gain=0.0,
-            noise_power=self._noise_power / total,
+            noise_power=noise / total,
             ap_power=self._ap_power / total,
         )
         known = repeat_state(state, h, state.noise_power)
