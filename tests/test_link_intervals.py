@@ -35,17 +35,18 @@ def test_one_unit_in_a_slot_is_scipys_interval(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_slots_that_do_not_differ_count_every_unit(method: str) -> None:
-    got = error_rate_interval([2] * 25, 8, 0.95, method)
-    np.testing.assert_allclose(got, binomial(50, 200, 0.95, method), rtol=1e-9)
+    # of so many slots that Student's distribution is nearly normal
+    got = error_rate_interval([2] * 2500, 8, 0.95, method)
+    np.testing.assert_allclose(got, binomial(5000, 20_000, 0.95, method), rtol=1e-4)
     # nor do slots that differ less than independent units would: 1 <= d
-    less = error_rate_interval([3, 5] * 10, 8, 0.95, method)
-    np.testing.assert_allclose(less, binomial(80, 160, 0.95, method), rtol=1e-9)
+    less = error_rate_interval([3, 5] * 1000, 8, 0.95, method)
+    np.testing.assert_allclose(less, binomial(8000, 16_000, 0.95, method), rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_slots_that_fail_as_a_whole_count_as_one_trial_each(method: str) -> None:
-    got = error_rate_interval(8 * slots(9, 60), 8, 0.9, method)
-    np.testing.assert_allclose(got, binomial(9, 60, 0.9, method), rtol=1e-9)
+    got = error_rate_interval(8 * slots(900, 6000), 8, 0.9, method)
+    np.testing.assert_allclose(got, binomial(900, 6000, 0.9, method), rtol=1e-4)
 
 
 @pytest.fixture
@@ -55,17 +56,19 @@ def correlated() -> tuple[np.ndarray, float, float]:
     # the variance from all pairs of slots
     pairs = [(x - y) ** 2 / 2 for i, x in enumerate(errors) for y in errors[:i]]
     rate = 16 / 72
-    return errors, rate, 72 * 6 * rate * (1 - rate) / float(np.mean(pairs))
+    trials = 72 * 6 * rate * (1 - rate) / float(np.mean(pairs))
+    # Korn and Graubard: at a level of 90 %, from 12 slots
+    return errors, rate, trials * (1.644854 / 1.795885) ** 2
 
 
 def test_wilson_inverts_the_score_test(correlated: tuple[np.ndarray, float, float]) -> None:
     errors, rate, trials = correlated
-    assert 12 < trials < 36
+    assert 10 < trials < 36
     got = error_rate_interval(errors, 6, 0.9)
     assert got.value == pytest.approx(rate, rel=1e-12)
     for end, sign in ((got.low, 1), (got.high, -1)):
         z = (rate - end) / np.sqrt(end * (1 - end) / trials)
-        assert stats.norm.cdf(sign * z) == pytest.approx(0.95, rel=1e-9)
+        assert stats.norm.cdf(sign * z) == pytest.approx(0.95, rel=1e-6)
 
 
 def test_clopper_pearson_inverts_the_tails(correlated: tuple[np.ndarray, float, float]) -> None:
@@ -73,8 +76,8 @@ def test_clopper_pearson_inverts_the_tails(correlated: tuple[np.ndarray, float, 
     got = error_rate_interval(errors, 6, 0.9, "clopper_pearson")
     # P(X >= x) and P(X <= x) of binomial X, for numbers that need not be whole
     x = rate * trials
-    assert special.betainc(x, trials - x + 1, got.low) == pytest.approx(0.05, rel=1e-9)
-    assert special.betaincc(x + 1, trials - x, got.high) == pytest.approx(0.05, rel=1e-9)
+    assert special.betainc(x, trials - x + 1, got.low) == pytest.approx(0.05, rel=1e-5)
+    assert special.betaincc(x + 1, trials - x, got.high) == pytest.approx(0.05, rel=1e-5)
 
 
 @pytest.mark.parametrize(("units", "size"), [(1, 30), (8, 30), (600, 4)])

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from sionna_cfisac import beamforming, channel
+from sionna_cfisac.link import UrbanChannel
 from sionna_cfisac.scenario.beamformer_specs import BEAMFORMER_CLASSES, BEAMFORMERS
 from sionna_cfisac.scenario.build import make_beamformer, make_channel
-from sionna_cfisac.scenario.channel_specs import CHANNELS
+from sionna_cfisac.scenario.build_link import make_link
+from sionna_cfisac.scenario.channel_specs import CHANNELS, SLOT_CHANNELS, PlacedSpec
 from sionna_cfisac.scenario.errors import ScenarioError
 from sionna_cfisac.scenario.load import study_of
 from sionna_cfisac.scenario.training import make_network
@@ -48,6 +50,10 @@ TOPOLOGY = {
 }
 
 
+FLAT = [kind for kind, spec in CHANNELS.items() if spec not in SLOT_CHANNELS]
+LINK = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "measure": ["bler"], "link": {}}
+
+
 def build(**changes: Any) -> Any:
     tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], **changes}
     return make_channel(study_of(tree, "test").scenario)
@@ -60,10 +66,33 @@ def arguments(target: Any) -> set[str]:
     return names - {"kwargs"}
 
 
-@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("kind", FLAT)
 def test_every_argument_of_a_channel_has_a_key(kind: str) -> None:
     keys = set(CHANNELS[kind].model_fields) - {"type"}
     assert keys == arguments(type(build(channel=kind))) - ELSEWHERE
+
+
+@pytest.mark.parametrize("kind", ["umi", "uma"])
+def test_every_argument_of_a_street_channel_has_a_key_and_its_default(kind: str) -> None:
+    keys = set(CHANNELS[kind].model_fields) - {"type"}
+    own = arguments(UrbanChannel) - {"model", "geometry"}
+    assert keys == own | set(PlacedSpec.geometry)
+    options = {"speed": 3.0, "indoor_probability": 0.4, "line_of_sight": False, "ap_height": 12.0}
+    made = make_link(study_of({**LINK, "channel": {"type": kind, **options}}, "test").scenario)
+    assert (made.channel.speed, made.channel.indoor_probability) == (3.0, 0.4)
+    assert made.channel.time_varying
+    assert made.channel.geometry.get_config()["ap_height"] == 12.0
+
+
+def test_every_key_of_a_tapped_delay_line_arrives() -> None:
+    options = {"model": "C", "delay_spread": 3e-7, "carrier_frequency": 2e9, "speed": 5.0}
+    assert set(options) == set(CHANNELS["tdl"].model_fields) - {"type"}
+    channel = {"type": "tdl", **options}
+    made = make_link(study_of({**LINK, "channel": channel}, "test").scenario).channel
+    assert made.time_varying
+    assert float(made.model.delay_spread) == pytest.approx(3e-7)
+    assert made.model.num_clusters == 24
+    assert made.num_tx_ant == 8
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BEAMFORMERS if kind not in TRAINED])
@@ -127,7 +156,7 @@ def test_the_rayleigh_channel_s_keys_arrive() -> None:
     assert layer.sensing_gain == "unit"
 
 
-@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("kind", FLAT)
 def test_what_a_scenario_leaves_out_is_the_channel_s_own_default(kind: str) -> None:
     layer = build(channel=kind)
     config, own = layer.get_config(), type(layer)().get_config()
@@ -137,8 +166,7 @@ def test_what_a_scenario_leaves_out_is_the_channel_s_own_default(kind: str) -> N
 
 @pytest.mark.parametrize("kind", CHANNELS)
 def test_run_json_has_the_noise_written_out(kind: str) -> None:
-    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "channel": kind}
-    resolved = study_of(tree, "test").resolved
+    resolved = study_of({**LINK, "channel": kind}, "test").resolved
     noise = CHANNELS[kind].default_noise
     assert resolved["noise_power"] == resolved["sensing"]["noise_power"] == noise
 

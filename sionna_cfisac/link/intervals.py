@@ -31,9 +31,10 @@ def error_rate_interval(
         n_\mathrm{eff} = \frac{n k}{d}, \quad
         d = \frac{\widehat{\mathrm{Var}}(e)}{k \hat{p} (1 - \hat{p})}, \quad 1 \le d \le k
 
-    with n slots of k units, :math:`e` errors in each, and the design effect d after Kish (1965) and
-    Korn and Graubard (1998). Where no unit is wrong, or all are, d is unknown and every slot counts
-    as one trial.
+    with n slots of k units, :math:`e` errors in each, and the design effect d after Kish (1965)
+    and Korn and Graubard (1998). As there, :math:`n_\mathrm{eff}` is reduced by the squared ratio
+    of the quantiles of the normal and of Student's distribution with :math:`n - 1` degrees of
+    freedom. Where no unit is wrong, or all are, d is unknown and every slot counts as one trial.
 
     Parameters
     ----------
@@ -74,6 +75,10 @@ def error_rate_interval(
         spread = counts.var(ddof=1) if n > 1 else np.inf
         effect = min(max(spread / (units * rate * (1.0 - rate)), 1.0), float(units))
         trials = n * units / effect
+        if units > 1 and n > 1:
+            # the effect is an estimate from n slots
+            level = 0.5 + confidence / 2
+            trials *= (stats.norm.ppf(level) / stats.t.ppf(level, n - 1)) ** 2
     low, high = (_wilson if method == "wilson" else _clopper_pearson)(rate, trials, confidence)
     return Interval(rate, min(low, rate), max(high, rate))
 

@@ -22,7 +22,9 @@ Index = Annotated[int, Field(ge=0)]
 class StopSpec(Spec):
     """When a method has been simulated enough at a point; the first rule that holds ends it."""
 
-    block_errors: Count = Field(100, description="Number of erroneous code blocks")
+    block_errors: Count | None = Field(
+        100, description="Number of erroneous code blocks; null for no such rule"
+    )
     relative_width: Positive | None = Field(
         None, description="Half the width of the BLER's 95 % interval over the BLER; default: none"
     )
@@ -77,8 +79,8 @@ class LinkSpec(Spec):
     skip_below: Positive | None = Field(
         None,
         lt=1,
-        description="BLER: a method whose interval lay below it at a lower SNR of the sweep is not "
-        "simulated any more, and absent from the results; default: simulate all",
+        description="BLER: a method whose interval lay below it at a lower SNR, earlier in the "
+        "sweep, is not simulated any more, and absent from the results; default: simulate all",
     )
 
 

@@ -97,7 +97,8 @@ def _table(study: Study, rows: Sequence[Row], metrics: list[str]) -> Table:
         if previous and line[:-1] != previous:
             table.add_row()
         previous = line[:-1]
-        table.add_row(*named, line[-1], *(cells.get(metric, "") for metric in metrics))
+        # what is in brackets is a name, no markup
+        table.add_row(*named, Text(line[-1]), *(cells.get(metric, "") for metric in metrics))
     return table
 
 
@@ -176,7 +177,7 @@ class LiveDisplay:
         table = Table(box=None, show_header=False)
         for method, name, estimate in estimates(condition.scenario, values):
             if name == metric:
-                table.add_row(method, shown(metric, estimate), UNITS[metric])
+                table.add_row(Text(method), shown(metric, estimate), UNITS[metric])
         self._progress.update(self._task, completed=self._finished + done)
         self._live.update(self._view(Group(Text(f"{metric} so far:"), table)))
 
