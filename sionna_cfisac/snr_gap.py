@@ -32,9 +32,9 @@ def snr_at(
 
     The logarithm of the error rate is interpolated linearly between the two neighbouring points of
     the simulation that the rate crosses the target between; where it does so several times, at the
-    highest SNR. A point without errors has no logarithm: its upper limit takes the place of the
-    rate if it is not above the target, which makes the SNR too high rather than too low, and
-    otherwise the point does not count.
+    highest SNR, and nowhere if the curve ends above the target. A point without errors has no
+    logarithm: its upper limit takes the place of the rate if it is not above the target, which
+    makes the SNR too high rather than too low, and otherwise the point does not count.
 
     The interval reaches from where the curve of the lower limits crosses the target to where that
     of the upper limits does. That of a gap :math:`a - b` with the intervals
@@ -156,7 +156,8 @@ def _crossing(rows: pd.DataFrame, x: str, target: float) -> _Crossing:
     counted = np.flatnonzero((value > 0) | (high <= target))
     before, after = rate[counted[:-1]], rate[counted[1:]]
     steps = np.flatnonzero((before >= target) & (after <= target) & (before > after))
-    if not steps.size:
+    # a curve that ends above the target has not reached it for good
+    if not steps.size or rate[counted[-1]] > target:
         return _NONE
     above, below = counted[steps[-1]], counted[steps[-1] + 1]
 

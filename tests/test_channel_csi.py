@@ -137,6 +137,16 @@ def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> N
         ImperfectCSI(**options)
 
 
+def test_gains_that_are_not_those_of_the_channels_are_refused() -> None:
+    channel = TopologyChannel(2, 2, 4)
+    with pytest.raises(ValueError, match=r"link_gain: expected the mean of \|h\|² without"):
+        ImperfectCSI(0.1)(channel(16, seed=1))
+    state, gain = channel.with_link_gain(16, seed=1)
+    assert ImperfectCSI(0.1)(state, link_gain=gain).h.shape == state.h.shape
+    with pytest.raises(ValueError, match="link_gain: expected 16 channels of finite, non-negative"):
+        ImperfectCSI(0.1)(state, link_gain=-np.asarray(gain))
+
+
 def test_wrong_gains_are_refused() -> None:
     with pytest.raises(ValueError, match=r"link_gain: expected shape \[B, 2, 2\], got \(3, 4\)"):
         ImperfectCSI(0.1)(CHANNEL(3, seed=1), link_gain=np.ones((3, 4), "float32"))

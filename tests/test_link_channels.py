@@ -194,6 +194,10 @@ def test_speed_makes_the_channel_vary() -> None:
         ({"indoor_probability": 1.5}, "indoor_probability: expected"),
         ({"line_of_sight": "yes"}, "line_of_sight: expected True, False or 'random'"),
         ({"speed": -1.0}, "speed: expected"),
+        (
+            {"geometry": TopologyChannel(3, 2, 8, ue_height=0.2)},
+            "geometry: ue: expected UE heights",
+        ),
         ({"antenna_pattern": "dipole"}, "antenna_pattern: expected one of"),
     ],
 )

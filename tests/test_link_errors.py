@@ -56,6 +56,13 @@ def test_more_streams_than_subcarriers_are_refused() -> None:
         link(2, 5.0)
 
 
+def test_what_is_no_channel_or_no_csi_is_refused() -> None:
+    with pytest.raises(ValueError, match="channel: expected a channel, got str"):
+        CellFreeOFDMLink("umi", RZFBeamformer())
+    with pytest.raises(ValueError, match="csi: expected an ImperfectCSI or None, got float"):
+        CellFreeOFDMLink(CHANNEL, RZFBeamformer(), csi=0.1)
+
+
 def test_a_link_without_beamformer_is_refused() -> None:
     with pytest.raises(ValueError, match="beamformer: expected one here or in the constructor"):
         CellFreeOFDMLink(CHANNEL)(2, 5.0)

@@ -56,7 +56,9 @@ def correlated() -> tuple[np.ndarray, float, float]:
     # the variance from all pairs of slots
     pairs = [(x - y) ** 2 / 2 for i, x in enumerate(errors) for y in errors[:i]]
     rate = 16 / 72
-    trials = 72 * 6 * rate * (1 - rate) / float(np.mean(pairs))
+    effect = float(np.mean(pairs)) / (6 * rate * (1 - rate))
+    # five slots have errors, and a sixth in which all units fail is added to what they tell
+    trials = 72 / ((5 * effect + 6) / 6)
     # Korn and Graubard: at a level of 90 %, from 12 slots
     return errors, rate, trials * (1.644854 / 1.795885) ** 2
 
@@ -145,6 +147,19 @@ def test_units_as_trials_would_cover_less(correlation: float) -> None:
     want = 1 - 2 * stats.norm.sf(stats.norm.isf(0.025) / np.sqrt(effect))
     assert want < 0.9
     assert abs(covered - want) < 3.5 * np.sqrt(want * (1 - want) / repetitions)
+
+
+@pytest.mark.parametrize("units", [16, 576])
+def test_rare_errors_that_come_together_are_covered(units: int) -> None:
+    rate, size, repetitions = 1e-3, 1000, 1000
+    rng = np.random.default_rng(6)
+    errors = rng.binomial(units, rng.beta(0.005, 0.005 * (1 / rate - 1), (repetitions, size)))
+    ends = np.array([error_rate_interval(e, units)[1:] for e in errors])
+    covered = np.mean((ends[:, 0] <= rate) & (rate <= ends[:, 1]))
+    assert covered > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / repetitions)
+    # one error must not make a limit that is far below that of none
+    none, one = (error_rate_interval([e] + [0] * (size - 1), units) for e in (0, 1))
+    assert one.high > none.high / 2
 
 
 def test_design_effect_is_that_of_the_correlation() -> None:

@@ -60,7 +60,7 @@ def test_received_signal_is_that_of_sionnas_channel(method: Any, beams_per: str)
 )
 @pytest.mark.parametrize("num_users", [2, 3])
 def test_power_of_every_ap_is_its_limit(method: Any, num_users: int) -> None:
-    # 5 streams do not divide 48 subcarriers: their pilots are boosted unequally
+    # 3 streams do not divide 20 subcarriers: their pilots are boosted unequally
     channel = CellFreeChannel(3, num_users, 8, ap_power=[0.1, 0.4, 0.7], seed=1)
     link = CellFreeOFDMLink(channel, method, num_subcarriers=20)
     draw = link.draw(400, seed=2)
@@ -189,6 +189,21 @@ def test_beams_come_from_the_estimate_and_perform_on_the_truth() -> None:
     np.testing.assert_allclose(signals.sinr[..., 0], metrics.sinr(truth, own), rtol=1e-3)
     believed, got = metrics.sum_rate(known, own), metrics.sum_rate(truth, own)
     assert np.mean(believed) > np.mean(got) + 0.5
+
+
+@pytest.mark.parametrize("beams_per", ["subcarrier", "resource_block", "wideband"])
+def test_errors_of_groups_are_uncorrelated_with_the_estimates(beams_per: str) -> None:
+    def known(csi: ImperfectCSI | None) -> np.ndarray:
+        model = TDL("A", 1e-6, 3.5e9, num_tx_ant=2)
+        channel = SionnaChannel(model, CellFreeChannel(2, 2, 2))
+        link = CellFreeOFDMLink(channel, csi=csi, beams_per=beams_per, num_subcarriers=96)
+        return link.draw(500, seed=4).known.numpy()
+
+    truth, estimate = known(None), known(ImperfectCSI(error_variance=0.3))
+    product = np.mean(((truth - estimate) * estimate.conj()).real, axis=(1, 2, 3, 4))
+    assert abs(product.mean()) < 4 * product.std() / np.sqrt(500) + 0.01
+    power = np.mean(np.abs(truth) ** 2)
+    assert np.mean(np.abs(truth - estimate) ** 2) == pytest.approx(0.3 * power, rel=0.1)
 
 
 @pytest.mark.parametrize("method", [JointBeamformer(2.0), WMMSEBeamformer()])

@@ -169,7 +169,9 @@ def test_methods_that_fail_are_named(run: Run, capsys: pytest.CaptureFixture[str
                "beamformers=[nullspace_sensing]"]  # fmt: skip
     assert run(*(word for change in changes for word in ("--set", change))) == 1
     error = capsys.readouterr().err
-    assert "num_subcarriers: expected at least one for the pilots of each of the 3 streams" in error
+    assert "nullspace_sensing: num_subcarriers: expected at least one for the pilots of" in error
+    # not from within a graph that is traced
+    assert "File" not in error
 
 
 GOOD = """\
@@ -274,6 +276,9 @@ def test_wrong_links_are_refused(
         ("measure: [pd_energy]\n", "s.yaml:4: measure.0: pd_energy needs the section 'detection'"),
         ("measure: [pd_energy]\ndetection: {}\nnetwork: {num_targets: 2}\n",
          "s.yaml:4: measure.0: pd_energy handles one target, got network.num_targets 2"),
+        ("measure: [pd_energy, bler]\nchannel: tdl\nlink: {}\ndetection: {}\n",
+         "s.yaml:7: detection.num_symbols: expected at least 24, a symbol for each stream of each "
+         "group of subcarriers with beams of its own, got 14"),
         ("measure: [pd_energy]\ndetection: {false_alarm: 0}\n",
          "s.yaml:5: detection.false_alarm: expected a number above 0, got 0"),
     ],

@@ -18,6 +18,7 @@ from sionna_cfisac.sensing import (
     required_snr_db,
     sample_covariance,
 )
+from sionna_cfisac.sensing.quadratic_form import tail, threshold
 
 INDEPENDENT = np.diag(10 ** (np.array([-3.0, 0.0, 3.0, 6.0]) / 10))[None]
 
@@ -148,6 +149,27 @@ def test_order_of_paths_and_receivers_and_phases_change_nothing(
             detection_probability(x, false_alarm, detector, swerling=swerling) for x in (a, moved)
         )
         assert one == pytest.approx(float(two), abs=tolerance)
+
+
+@pytest.mark.parametrize("detector", ["neyman_pearson", "energy"])
+def test_shifted_points_are_right_on_average(detector: str) -> None:
+    # the hardest case: one waveform on all 25 paths
+    rng = np.random.default_rng(10)
+    num, draws = 200, 400
+    amplitude = np.sqrt(rng.exponential(size=(num, 5, 5)) * 0.25)
+    a = amplitude[..., :, None] * amplitude[..., None, :]
+    got = detection_probability(
+        a, 1e-3, detector, swerling=0, num_phases=64, shift=rng.random((num, 5, 4))
+    )
+    # one direction for each receiver, whose power is that of the sum of the phasors
+    turns = np.exp(2j * np.pi * rng.random((draws, num, 5, 5)))
+    means = np.abs((amplitude * turns).sum(-1)) ** 2
+    own = (amplitude**2).sum(-1)
+    weights = own / (1 + own) if detector == "neyman_pearson" else np.ones_like(own)
+    want = tail(threshold(1e-3, weights), weights, means).mean(0)
+    error = np.std(got - want) / np.sqrt(num)
+    assert error < 3e-3
+    assert abs(np.mean(got - want)) < 3.5 * error
 
 
 def test_mean_over_phases_converges() -> None:

@@ -11,11 +11,20 @@ from sionna_cfisac.arguments import number
 from sionna_cfisac.arrays import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed
-from sionna_cfisac.state import ChannelState, Tensor, as_real, check_state, real_dtype
+from sionna_cfisac.state import (
+    ChannelState,
+    Tensor,
+    as_real,
+    check_state,
+    concrete,
+    real_dtype,
+)
 
 # a channel layer with the same seed must not draw the numbers that the errors are made of
 _SEED_DOMAIN = (9,)
 _SPEED_OF_LIGHT = 299_792_458.0
+# a few deep fades must not be taken for a wrong gain
+_GAIN_SLACK = 100.0
 
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
@@ -62,7 +71,8 @@ class ImperfectCSI(keras.layers.Layer):
         True channels
     link_gain : None or [B, M, U], float
         Gain g of every link, from
-        :meth:`~sionna_cfisac.channel.ChannelLayer.with_link_gain`; None stands for 1
+        :meth:`~sionna_cfisac.channel.ChannelLayer.with_link_gain`; None stands for 1. Gains that
+        are far from what the channels have are refused
     seed : None or int
         Draws exactly the errors of this seed and leaves the layer's generator alone
 
@@ -135,6 +145,7 @@ class ImperfectCSI(keras.layers.Layer):
                     f"link_gain: expected shape [B, {expected[0]}, {expected[1]}], "
                     f"got {tuple(gain.shape)}"
                 )
+        _check_gain(gain, state)
         known = self.known_share(gain)
         generator = self._generator if seed is None else _word(check_seed(seed))
         w = draws.complex_normal(tuple(ops.shape(state.h)), generator, dtype)
@@ -199,6 +210,25 @@ def jakes_correlation(speed: float, delay: float, carrier_frequency: float) -> f
     number(delay, "delay", 0.0)
     number(carrier_frequency, "carrier_frequency", 0.0)
     return float(j0(2.0 * math.pi * speed * carrier_frequency / _SPEED_OF_LIGHT * delay))
+
+
+def _check_gain(gain: Tensor, state: ChannelState) -> None:
+    """Refuse gains that cannot be those of the channels; in a traced graph nothing is known."""
+    gains, h = concrete(gain), concrete(state.h)
+    if gains is None or h is None:
+        return
+    if gains.shape[0] != h.shape[0] or not (np.isfinite(gains) & (gains >= 0)).all():
+        raise ValueError(
+            f"link_gain: expected {h.shape[0]} channels of finite, non-negative gains, got shape "
+            f"{gains.shape} from {gains.min():g} to {gains.max():g}"
+        )
+    power = np.mean(np.abs(h) ** 2, axis=-1)
+    ratio = float(np.mean(power[gains > 0] / gains[gains > 0])) if (gains > 0).any() else 1.0
+    if not 1 / _GAIN_SLACK < ratio < _GAIN_SLACK:
+        raise ValueError(
+            "link_gain: expected the mean of |h|² without small-scale fading of every link, got "
+            f"channels whose |h|² is {ratio:.2g} of it on average"
+        )
 
 
 def _word(seed: int) -> int:

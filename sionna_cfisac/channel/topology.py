@@ -193,10 +193,14 @@ class TopologyChannel(ChannelLayer):
             for where, what in urban_conflicts(
                 path_loss,
                 self.carrier_frequency,
-                self._layout.heights_of("aps"),
-                self._layout.heights_of("ues"),
+                self.heights_of("aps"),
+                self.heights_of("ues"),
             ):
                 raise ValueError(f"{_URBAN_ARGUMENTS.get(where, where)}: {what}")
+
+    def heights_of(self, kind: str) -> list[float]:
+        """Heights in metres of "aps", "ues" or "targets"; one for all where they are dropped."""
+        return self._layout.heights_of(kind)
 
     def draw(self, batch_size: int | Tensor, seeds: Iterator[draws.Seed]) -> ChannelState:
         """Draw the state, see the class."""

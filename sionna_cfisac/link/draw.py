@@ -83,7 +83,7 @@ def draw_slots(
     h = tf.cast(drop.h, cplx)
     known = represent(h[:, 0], group)
     if csi is not None:
-        gain = tf.repeat(tf.cast(drop.link_gain, real), known.shape[1], axis=0)
+        gain = _group_gain(tf.cast(drop.link_gain, real), h[:, 0], known)
         every = repeat_state(state, known, state.noise_power)
         known = tf.reshape(csi(every, link_gain=gain, seed=seed).h, (-1, *known.shape[1:]))
     keys = tf.random.split(_key(seed), 3)
@@ -93,6 +93,21 @@ def draw_slots(
     grid = (batch_size, frame.num_users, frame.num_ofdm_symbols, frame.num_subcarriers)
     noise = tf.random.stateless_normal((2, *grid), keys[1], 0.0, 0.5**0.5, real, alg="philox")
     return LinkDraw(state, h, known, bits, tf.complex(noise[0], noise[1]), keys[2])
+
+
+def _group_gain(link_gain: Tensor, h: Tensor, known: Tensor) -> Tensor:
+    """Gains [B * G, M, U] of what represents groups of subcarriers.
+
+    ``link_gain`` is [B, M, U], ``h`` [B, K, M, U, Nt] and ``known`` [B, G, M, U, Nt]. A
+    representative has less power than the channels of its group, and so must its error have.
+    """
+    groups, num_users = known.shape[1], known.shape[3]
+    power = tf.reduce_sum(tf.square(tf.abs(h)), axis=(2, 4))
+    mean = tf.reduce_mean(tf.reshape(power, (-1, groups, h.shape[1] // groups, num_users)), axis=2)
+    share = tf.reduce_sum(tf.square(tf.abs(known)), axis=(2, 4)) / mean
+    # [B, 1, M, U] x [B, G, 1, U]
+    gain = link_gain[:, None] * share[:, :, None]
+    return tf.reshape(gain, (-1, *gain.shape[2:]))
 
 
 def uniform_bits(shape: tuple, key: Tensor, dtype: tf.DType) -> Tensor:

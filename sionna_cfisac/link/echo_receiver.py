@@ -6,10 +6,11 @@ import numpy as np
 import tensorflow as tf
 from sionna.phy.block import Block
 
-from sionna_cfisac.arguments import number, one_of
+from sionna_cfisac.arguments import one_of
 from sionna_cfisac.sensing.covariance import matched_filters, sample_covariance
 from sionna_cfisac.sensing.detection import DETECTORS, detection_statistic, detection_threshold
 from sionna_cfisac.sensing.multistatic import MultistaticChannel
+from sionna_cfisac.sensing.quadratic_form import probability
 from sionna_cfisac.state import ChannelState, Tensor
 
 
@@ -94,7 +95,7 @@ class EchoReceiver(Block):
     ) -> None:
         super().__init__(precision=precision)
         self.detector = one_of(detector, "detector", DETECTORS)
-        self.false_alarm = number(false_alarm, "false_alarm", 0.0, 1.0, above=True)
+        self.false_alarm = float(probability(false_alarm, "false_alarm"))
         self._channel = MultistaticChannel(num_rx_ant, swerling=swerling, dtype=self.rdtype.name)
 
     def call(

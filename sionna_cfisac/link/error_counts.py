@@ -15,7 +15,9 @@ class StopRule:
     Parameters
     ----------
     block_errors : None or int
-        Number of erroneous code blocks
+        Number of erroneous code blocks, which raises the estimate a little: by 2 % of its value
+        at 100 errors and two blocks a slot. Where many blocks of a slot fail together, stop by
+        ``relative_width`` instead
     relative_width : None or float
         Half the width of the BLER's 95 % interval over the BLER
     max_blocks : int
@@ -47,8 +49,8 @@ class StopRule:
             return True
         if self.relative_width is None or errors == 0:
             return False
-        low, high = counts.bler().low, counts.bler().high
-        return (high - low) / 2 <= self.relative_width * counts.bler().value
+        rate, low, high = counts.bler()
+        return (high - low) / 2 <= self.relative_width * rate
 
 
 @dataclass

@@ -41,7 +41,8 @@ class Frame:
     pilot_symbols : list of int
         Indices of the OFDM symbols that carry pilots instead of data; none for no pilots. On them
         subcarrier k belongs to stream k mod S alone, with so much more power there that the stream
-        has its mean power in the symbol
+        has its mean power in the symbol. An AP then radiates its mean power over the slot exactly
+        where beams are the same on all subcarriers, and within some percent where they differ
     modulation : "qpsk" | "16qam" | "64qam" | "256qam"
         Constellation
     code_rate : None or float

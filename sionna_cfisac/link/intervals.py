@@ -34,7 +34,10 @@ def error_rate_interval(
     with n slots of k units, :math:`e` errors in each, and the design effect d after Kish (1965)
     and Korn and Graubard (1998). As there, :math:`n_\mathrm{eff}` is reduced by the squared ratio
     of the quantiles of the normal and of Student's distribution with :math:`n - 1` degrees of
-    freedom. Where no unit is wrong, or all are, d is unknown and every slot counts as one trial.
+    freedom. Few slots with errors tell little of how these come together: d is drawn towards k
+    with the weight of one such slot, :math:`(m d + k) / (m + 1)` with m slots that have an error
+    (or, if these are fewer, m slots that have a unit that is right). Where no unit is wrong, or all
+    are, every slot counts as one trial.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def error_rate_interval(
         # one slot tells nothing about how slots differ
         spread = counts.var(ddof=1) if n > 1 else np.inf
         effect = min(max(spread / (units * rate * (1.0 - rate)), 1.0), float(units))
+        # few slots with errors tell little of how errors come together
+        telling = min(np.count_nonzero(counts), np.count_nonzero(counts < units))
+        effect = (telling * effect + units) / (telling + 1.0)
         trials = n * units / effect
         if units > 1 and n > 1:
             # the effect is an estimate from n slots

@@ -76,7 +76,8 @@ class CellFreeOFDMLink(Block):
     beamformer : None or callable
         ``ChannelState -> f`` [B, M, S, Nt]; may be given to :meth:`beams` instead
     csi : None or ImperfectCSI
-        What the transmitters know; None for everything
+        What the transmitters know; None for everything. The errors of different groups of
+        subcarriers are independent, those of delay too
     beams_per : "subcarrier" | "resource_block" | "wideband"
         What one set of beams is for. Groups of subcarriers are represented by the principal
         component of their channels; makes no difference on channels without delay spread
@@ -145,6 +146,10 @@ class CellFreeOFDMLink(Block):
         demapping: str = "app",
     ) -> None:
         super().__init__(precision=precision)
+        if not all(hasattr(channel, name) for name in ("num_aps", "num_users", "num_tx_ant")):
+            raise ValueError(f"channel: expected a channel, got {type(channel).__name__}")
+        if not isinstance(csi, ImperfectCSI | None):
+            raise ValueError(f"csi: expected an ImperfectCSI or None, got {type(csi).__name__}")
         self.channel = FlatChannel(channel) if isinstance(channel, ChannelLayer) else channel
         self.beamformer = beamformer
         self.csi = csi

@@ -11,6 +11,7 @@ from sionna_cfisac.channel import TopologyChannel
 from sionna_cfisac.link.channels import Drop
 from sionna_cfisac.link.frame import Frame
 from sionna_cfisac.link.sionna_channel import SionnaChannel, local_mean, seeded
+from sionna_cfisac.radio import urban_conflicts
 from sionna_cfisac.state import Tensor
 
 _MODELS = {"umi": UMi, "uma": UMa}
@@ -84,6 +85,13 @@ class UrbanChannel(SionnaChannel):
             raise ValueError(
                 f"line_of_sight: expected True, False or 'random', got {line_of_sight!r}"
             )
+        for where, what in urban_conflicts(
+            model,
+            geometry.carrier_frequency,
+            geometry.heights_of("aps"),
+            geometry.heights_of("ues"),
+        ):
+            raise ValueError(f"geometry: {where}: {what}")
         self.indoor_probability = number(indoor_probability, "indoor_probability", 0.0, 1.0)
         self.speed = number(speed, "speed", 0.0)
         self._los = None if line_of_sight == "random" else line_of_sight

@@ -1,5 +1,6 @@
 """Values of the measures on every channel of a batch."""
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.sensing import beam_covariance, detection_probability
 from sionna_cfisac.state import ChannelState, Tensor
 
+# few, since every channel has a shift of its own and the errors average out
 _NUM_PHASES = 64
 
 
@@ -73,14 +75,31 @@ def _detection(
         return {}
     covariance = beam_covariance(state, f, spec.num_symbols, scenario.network.num_rx_ant)
     covariance = covariance * 10.0 ** (spec.gain_db / 10.0)
+    shift = _shifts(state) if spec.swerling == 0 else 0.0
     return {
         name: detection_probability(
             covariance,
             spec.false_alarm,
             name.removeprefix(DETECTION),
             swerling=spec.swerling,
-            # few, since their errors average out over the channels
             num_phases=_NUM_PHASES,
+            shift=shift,
         )
         for name in names
     }
+
+
+def _shifts(state: ChannelState) -> np.ndarray:
+    """Uniform numbers [B, Mr, M - 1] that belong to a channel, whatever batch it comes in."""
+    # what was drawn is the same to the last bit in every batch
+    gain = np.ascontiguousarray(ops.convert_to_numpy(state.sensing_gain))
+    a = np.ascontiguousarray(ops.convert_to_numpy(state.a))
+    num_rx, num_aps = gain.shape[1:3]
+    return np.stack(
+        [
+            np.random.default_rng(zlib.crc32(g.tobytes() + s.tobytes())).random(
+                (num_rx, num_aps - 1)
+            )
+            for g, s in zip(gain, a, strict=True)
+        ]
+    )

@@ -171,3 +171,20 @@ def _detection(scenario: ScenarioSpec) -> Iterator[Conflict]:
                 f"{scenario.network.num_targets}",
                 (("network", "num_targets"),),
             )
+        elif scenario.detection.num_symbols < _groups(scenario) * scenario.network.num_users:
+            yield Conflict(
+                ("detection", "num_symbols"),
+                f"expected at least {_groups(scenario) * scenario.network.num_users}, a symbol for "
+                "each stream of each group of subcarriers with beams of its own, got "
+                f"{scenario.detection.num_symbols}",
+                (("link",), ("channel",), ("network", "num_users")),
+            )
+
+
+def _groups(scenario: ScenarioSpec) -> int:
+    """Groups of subcarriers that may have beams of their own."""
+    link = scenario.link
+    if link is None or not isinstance(scenario.channel, SLOT_CHANNELS):
+        return 1
+    sizes = {"subcarrier": 1, "resource_block": RESOURCE_BLOCK, "wideband": link.num_subcarriers}
+    return link.num_subcarriers // sizes[link.beams_per]

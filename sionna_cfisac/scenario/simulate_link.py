@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,7 @@ def simulate_link(
     return result
 
 
+@cache
 def start_compiler() -> None:
     """Let XLA print at its first use what it prints only once."""
     tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))

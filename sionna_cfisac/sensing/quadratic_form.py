@@ -35,7 +35,7 @@ def tail(threshold: Any, weights: Any, noncentrality: Any = None) -> np.ndarray:
     r"""Probability that :math:`Q = \sum_k w_k |v_k + \mu_k|^2` exceeds a threshold.
 
     The v are independent complex Gaussians of unit variance. The relative error of tails is below
-    1e-8, that of probabilities near one an absolute error below 1e-8, for equal, nearly equal and
+    1e-7, and so is the absolute one of probabilities near one, for equal, nearly equal and
     widely spread weights and :math:`|\mu_k|^2` of up to 1e6.
 
     Parameters
@@ -103,8 +103,8 @@ def threshold(false_alarm: Any, weights: Any) -> np.ndarray:
         step = (np.log(exceed) - level) * exceed / density
         t = t + step
         if (np.abs(step) <= 1e-9 * t).all():
-            break
-    return np.asarray(t * largest)
+            return np.asarray(t * largest)
+    raise ArithmeticError(f"threshold: no convergence for false_alarm {false_alarm!r}")
 
 
 def probability(value: Any, name: str) -> np.ndarray:
