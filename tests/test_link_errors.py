@@ -59,6 +59,15 @@ def test_more_streams_than_subcarriers_are_refused() -> None:
 def test_what_is_no_channel_or_no_csi_is_refused() -> None:
     with pytest.raises(ValueError, match="channel: expected a channel, got str"):
         CellFreeOFDMLink("umi", RZFBeamformer())
+    for wrong in ("rzf", RZFBeamformer):
+        with pytest.raises(ValueError, match="beamformer: expected a callable or None"):
+            CellFreeOFDMLink(CHANNEL, wrong)
+    with pytest.raises(ValueError, match="pilot_symbols: expected a list of indices, got 2"):
+        CellFreeOFDMLink(CHANNEL, RZFBeamformer(), pilot_symbols=2)
+    link = CellFreeOFDMLink(CHANNEL, RZFBeamformer())
+    for snr in ([0.0, 40.0], "5dB", float("nan")):
+        with pytest.raises(ValueError, match="snr_db: expected"):
+            link(2, snr)
     with pytest.raises(ValueError, match="csi: expected an ImperfectCSI or None, got float"):
         CellFreeOFDMLink(CHANNEL, RZFBeamformer(), csi=0.1)
 

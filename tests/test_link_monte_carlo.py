@@ -298,6 +298,12 @@ def test_table_of_error_rates(link: CellFreeOFDMLink, simulation: ErrorSimulatio
     assert plot_waterfall(table, "snr_db", "ber").axes
 
 
+def test_a_number_is_no_stopping_rule() -> None:
+    simulation = ErrorSimulation(CellFreeOFDMLink(CellFreeChannel(2, 2, 4)), {"a": RZFBeamformer()})
+    with pytest.raises(ValueError, match="stop: expected a StopRule, got 50"):
+        simulation.run(2.0, stop=50)
+
+
 def test_a_network_beyond_its_range_warns_though_it_is_traced() -> None:
     network = HeteroGNNBeamformer.from_pretrained("conditioned", sensing_weight=0.0)
     link = CellFreeOFDMLink(CellFreeChannel(5, 2, 8), num_subcarriers=4, code_rate=None)

@@ -248,6 +248,9 @@ def problems(tmp_path: Path) -> Callable[[str], list[str]]:
          "to 0.5"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: {type: umi, ap_positions: [[0, 0]]}",
          "s.yaml:9: channel.ap_positions: expected 2 entries (network.num_aps), got 1"),
+        ("snr_db: 3", "snr_db: 3\nchannel: umi",
+         "s.yaml:4: link.snr_definition: expected receive on channel umi, whose links lose more "
+         "than 50 dB, or link.snr_db above that, got transmit at 3 dB"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: {type: tdl, model: F}",
          "s.yaml:9: channel.model: expected one of"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: tdl\nsensing: {gain: radar}",

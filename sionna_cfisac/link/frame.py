@@ -175,6 +175,8 @@ class Frame:
 
 
 def _pilot_symbols(value: Sequence[int], num_ofdm_symbols: int) -> tuple[int, ...]:
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
+        raise ValueError(f"pilot_symbols: expected a list of indices, got {value!r}")
     symbols = tuple(integer(index, "pilot_symbols", 0) for index in value)
     if len(set(symbols)) != len(symbols) or any(i >= num_ofdm_symbols for i in symbols):
         raise ValueError(

@@ -103,6 +103,8 @@ class ErrorSimulation:
         ValueError
             If a method's beams have a wrong shape, are not finite or exceed the power of an AP
         """
+        if not isinstance(stop, StopRule | None):
+            raise ValueError(f"stop: expected a StopRule, got {stop!r}")
         stop = stop or StopRule()
         frame = self.link.frame
         blocks = frame.num_users * frame.num_blocks

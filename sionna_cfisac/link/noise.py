@@ -1,8 +1,9 @@
 """From an SNR to noise powers; nothing else in a link knows decibels."""
 
+import numpy as np
 import tensorflow as tf
 
-from sionna_cfisac.arguments import one_of
+from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.radio import SNR_DEFINITIONS
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -44,11 +45,15 @@ def noise_powers(
     Raises
     ------
     ValueError
-        If there is no such definition
+        If there is no such definition, or the SNR is not one finite number
     """
     one_of(definition, "snr_definition", SNR_DEFINITIONS)
     if snr_db is None:
         return state.noise_power
+    if isinstance(snr_db, str | bool) or np.ndim(snr_db) != 0:
+        raise ValueError(f"snr_db: expected one number, got {snr_db!r}")
+    if not tf.is_tensor(snr_db) or tf.executing_eagerly():
+        number(float(snr_db), "snr_db")
     dtype = state.noise_power.dtype
     snr = tf.pow(tf.cast(10.0, dtype), tf.cast(snr_db, dtype) / 10.0)
     power = state.ap_power

@@ -74,7 +74,8 @@ class CellFreeOFDMLink(Block):
         A channel layer of the package, which does not change over the slot, or
         :class:`~sionna_cfisac.link.SionnaChannel`, :class:`~sionna_cfisac.link.UrbanChannel`
     beamformer : None or callable
-        ``ChannelState -> f`` [B, M, S, Nt]; may be given to :meth:`beams` instead
+        ``ChannelState -> f`` [B, M, S, Nt]; may be given to :meth:`beams` instead. Beams over the
+        power of an AP are refused, but in a traced graph, which knows no values, nothing is checked
     csi : None or ImperfectCSI
         What the transmitters know; None for everything. The errors of different groups of
         subcarriers are independent, those of delay too
@@ -148,6 +149,8 @@ class CellFreeOFDMLink(Block):
         super().__init__(precision=precision)
         if not all(hasattr(channel, name) for name in ("num_aps", "num_users", "num_tx_ant")):
             raise ValueError(f"channel: expected a channel, got {type(channel).__name__}")
+        if isinstance(beamformer, type) or not (beamformer is None or callable(beamformer)):
+            raise ValueError(f"beamformer: expected a callable or None, got {beamformer!r}")
         if not isinstance(csi, ImperfectCSI | None):
             raise ValueError(f"csi: expected an ImperfectCSI or None, got {type(csi).__name__}")
         self.channel = FlatChannel(channel) if isinstance(channel, ChannelLayer) else channel

@@ -65,7 +65,7 @@ def _figures(study: Study, folder: Path, table: pd.DataFrame) -> Iterator[tuple[
         kinds = list(scenario.figures)
     both = "sum_rate" in scenario.measure and any(m in scenario.measure for m in SENSING_METRICS)
     if "tradeoff" in kinds and both:
-        yield "tradeoff", plotting.plot_tradeoff(table, _units(study))
+        yield "tradeoff", plotting.plot_tradeoff(_without_detection(study, table), _units(study))
     if "curves" in kinds:
         yield from _curves(study, table)
     if "cdf" in kinds or "beampattern" in kinds:
@@ -99,6 +99,14 @@ def _curves(study: Study, table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
                 name = f"curve-{_plain(key)}-{metric}{at}"
                 draw = plotting.plot_waterfall if metric in ERROR_RATES else plotting.plot_curves
                 yield name, draw(part, key, metric, _units(study))
+
+
+def _without_detection(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """The results at one value of what only detection depends on."""
+    for key in study.columns:
+        if key.startswith("detection."):
+            table = table[table[key] == study.scenario.sweep[key][0]].drop(columns=key)
+    return table
 
 
 def _about_detection(study: Study, key: str, others: list[str], point: tuple) -> bool:

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from sionna_cfisac.link.code_blocks import segment
 from sionna_cfisac.radio import MODULATIONS, RESOURCE_BLOCK
-from sionna_cfisac.scenario.channel_specs import SLOT_CHANNELS
+from sionna_cfisac.scenario.channel_specs import SLOT_CHANNELS, PlacedSpec
 from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.link_specs import UNCODED, LinkSpec
 from sionna_cfisac.scenario.measures import DETECTION, ERROR_RATES, UPPER_BOUND
 from sionna_cfisac.scenario.schema import ScenarioSpec
+
+# what the shortest links of a map lose at the least; below it there is nothing to receive
+_LOSS_DB = 50.0
 
 
 def link_conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -64,6 +67,19 @@ def _link(scenario: ScenarioSpec, link: LinkSpec) -> Iterator[Conflict]:
             ("link", "snr_db"),
             "expected either link.snr_db or noise_power to say how strong the noise is, got both",
             (("noise_power",),),
+        )
+    if (
+        isinstance(scenario.channel, PlacedSpec)
+        and link.snr_definition != "receive"
+        and link.snr_db is not None
+        and link.snr_db < _LOSS_DB
+    ):
+        yield Conflict(
+            ("link", "snr_definition"),
+            f"expected receive on channel {scenario.channel.type}, whose links lose more than "
+            f"{_LOSS_DB:g} dB, or link.snr_db above that, got {link.snr_definition} at "
+            f"{link.snr_db:g} dB",
+            (("link", "snr_db"), ("channel",)),
         )
     if scenario.training is not None and isinstance(scenario.channel, SLOT_CHANNELS):
         yield Conflict(
