@@ -11,6 +11,8 @@ _HOMES = {
     "SensingConjugateBeamformer": "conjugate",
     "RZFBeamformer": "rzf",
     "HeteroGNNBeamformer": "hetero_gnn",
+    "DualGNNBeamformer": "dual_gnn",
+    "ClosedFormDualBeamformer": "closed_form_dual",
     "NullspaceSensingBeamformer": "nullspace",
     "WMMSEBeamformer": "joint",
     "JointBeamformer": "joint",

@@ -95,8 +95,12 @@ class ContextEmbedding(keras.layers.Layer):
         return x
 
 
-def check_sensing_weight(value: Any, state: ChannelState, dtype: str) -> Tensor:
+def check_sensing_weight(
+    value: Any, state: ChannelState, dtype: str, high: float = SENSING_WEIGHT_RANGE[1]
+) -> Tensor:
     """The sensing weight β as a tensor: one, or one for every channel of the state.
+
+    ``high`` is the largest that the network can be told.
 
     Raises
     ------
@@ -118,8 +122,8 @@ def check_sensing_weight(value: Any, state: ChannelState, dtype: str) -> Tensor:
         )
     array = concrete(weight)
     if array is not None:
-        low, high = SENSING_WEIGHT_RANGE
-        odd = array[~((array >= low) & (array <= high * (1 + 1e-6)))]
+        low = SENSING_WEIGHT_RANGE[0]
+        odd = array[~((array >= low) & (array <= high * (1 + 1e-6)) & (array < math.inf))]
         if odd.size:
             raise ValueError(
                 f"sensing_weight: expected numbers from {low:g} to {high:g}, got {odd[0]:g}"

@@ -17,14 +17,13 @@ from sionna_cfisac.beamforming.graph_layer import (
     Graph,
     HeteroGraphLayer,
 )
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming.learned import LearnedBeamformer, check_network_input
 from sionna_cfisac.beamforming.weights import SENSING_WEIGHT_RANGE
 from sionna_cfisac.metrics import target_gain
 from sionna_cfisac.radio import UNIT_SCALE_NOISE
 from sionna_cfisac.state import (
     ChannelState,
     Tensor,
-    check_state,
     real_dtype,
 )
 
@@ -240,15 +239,7 @@ class HeteroGNNBeamformer(LearnedBeamformer):
         self, state: ChannelState, sensing_weight: float | Tensor | None, values: bool = True
     ) -> tuple[ChannelState, Tensor | None]:
         """Validated channels and, for a conditioned network, the sensing weight as a tensor."""
-        if type(state) is list and len(state) == len(ChannelState._fields):
-            # what Keras makes of a NamedTuple when it loads a functional model
-            state = ChannelState(*state)
-        state = check_state(state, values)
-        if None in (*state.h.shape[1:], state.a.shape[2]):
-            raise ValueError(
-                "state: expected all sizes but the batch to be known, got h of shape "
-                f"{tuple(state.h.shape)} and a of shape {tuple(state.a.shape)}"
-            )
+        state = check_network_input(state, values)
         if state.num_tx_ant != self.num_tx_ant:
             raise ValueError(
                 f"state: expected channels of {self.num_tx_ant} antennas per AP, the number of "

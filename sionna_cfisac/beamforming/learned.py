@@ -21,7 +21,7 @@ from sionna_cfisac.beamforming.weights import (
     pretrained_names,
     weights_files,
 )
-from sionna_cfisac.state import ChannelState, Tensor
+from sionna_cfisac.state import ChannelState, Tensor, check_state
 
 L = TypeVar("L", bound="LearnedBeamformer")
 
@@ -58,6 +58,10 @@ class LearnedBeamformer(keras.layers.Layer):
         if self.conditioned:
             return self(state, sensing_weight=sensing_weight)
         return self(state)
+
+    def candidates(self, state: ChannelState, sensing_weight: float | Tensor) -> list[Tensor]:
+        """All the beams whose utility training is to raise; by default those of :meth:`beams`."""
+        return [self.beams(state, sensing_weight)]
 
     def save(
         self, path: str | os.PathLike, card: dict[str, Any] | None = None, *, half: bool = False
@@ -243,3 +247,23 @@ class LearnedBeamformer(keras.layers.Layer):
                 )
         for name, weight in named.items():
             weight.assign(stored[name].astype(weight.dtype))
+
+
+def check_network_input(state: ChannelState, values: bool = True) -> ChannelState:
+    """Validated channels, all of whose sizes but the batch are known.
+
+    Raises
+    ------
+    ValueError
+        As :func:`~sionna_cfisac.state.check_state`, or if a size is not known
+    """
+    if type(state) is list and len(state) == len(ChannelState._fields):
+        # what Keras makes of a NamedTuple when it loads a functional model
+        state = ChannelState(*state)
+    state = check_state(state, values)
+    if None in (*state.h.shape[1:], state.a.shape[2]):
+        raise ValueError(
+            "state: expected all sizes but the batch to be known, got h of shape "
+            f"{tuple(state.h.shape)} and a of shape {tuple(state.a.shape)}"
+        )
+    return state

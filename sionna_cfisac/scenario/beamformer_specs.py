@@ -84,7 +84,18 @@ class JointSpec(OptimizerSpec):
     )
 
 
-class HeteroGNNSpec(BeamformerBase):
+class NetworkBase(BeamformerBase):
+    """What every trained network may say."""
+
+    weights: str = Field(min_length=1)
+    sensing_weight: NonNegative | None = Field(
+        None,
+        description="Weight that the network is told, if it reads one; default "
+        "objective.sensing_weight",
+    )
+
+
+class HeteroGNNSpec(NetworkBase):
     """Heterogeneous graph neural network of the paper, trained."""
 
     type: Literal["hetero_gnn"]
@@ -94,9 +105,37 @@ class HeteroGNNSpec(BeamformerBase):
         description="Weights of the package ('cfisac list' shows them), a family of them such as "
         "paper, of which objective.sensing_weight picks one, or a file NAME.weights.h5",
     )
-    sensing_weight: NonNegative | None = Field(
+
+
+class DualSpec(BeamformerBase):
+    """Options of the methods that build beams from multipliers."""
+
+    refine: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Number of power steps; default: the method's own"
+    )
+    polish: Annotated[int, Field(ge=0)] | None = Field(
         None,
-        description="Weight that a conditioned network is told; default objective.sensing_weight",
+        description="Number of minorise-maximise steps after them; default: the method's own",
+    )
+
+
+class DualGNNSpec(NetworkBase, DualSpec):
+    """Beams with the structure of the optimum at multipliers that a graph network predicts."""
+
+    type: Literal["dual_gnn"]
+    weights: str = Field(
+        "dual",
+        min_length=1,
+        description="Weights of the package ('cfisac list' shows them), or a file NAME.weights.h5",
+    )
+
+
+class ClosedFormDualSpec(DualSpec):
+    """The same beams at multipliers that a formula guesses."""
+
+    type: Literal["closed_form_dual"]
+    sensing_weight: NonNegative | None = Field(
+        None, description="Weight that the method designs for; default objective.sensing_weight"
     )
 
 
@@ -133,6 +172,8 @@ BEAMFORMERS: dict[str, type[BeamformerBase]] = {
     "wmmse": WMMSESpec,
     "joint": JointSpec,
     "hetero_gnn": HeteroGNNSpec,
+    "closed_form_dual": ClosedFormDualSpec,
+    "dual_gnn": DualGNNSpec,
 }
 
 BEAMFORMER_CLASSES = {
@@ -143,6 +184,8 @@ BEAMFORMER_CLASSES = {
     "wmmse": "WMMSEBeamformer",
     "joint": "JointBeamformer",
     "hetero_gnn": "HeteroGNNBeamformer",
+    "closed_form_dual": "ClosedFormDualBeamformer",
+    "dual_gnn": "DualGNNBeamformer",
 }
 """Names in ``sionna_cfisac.beamforming``, which take long to load."""
 
@@ -162,6 +205,8 @@ BeamformerSpec = Annotated[
     | Annotated[WMMSESpec, Tag("<wmmse>")]
     | Annotated[JointSpec, Tag("<joint>")]
     | Annotated[HeteroGNNSpec, Tag("<hetero_gnn>")]
+    | Annotated[ClosedFormDualSpec, Tag("<closed_form_dual>")]
+    | Annotated[DualGNNSpec, Tag("<dual_gnn>")]
     | Annotated[PluginSpec, Tag("<plugin>")],
     Discriminator(_tag),
 ]

@@ -6,11 +6,12 @@ from typing import Any
 from sionna_cfisac import beamforming, channel
 from sionna_cfisac.beamforming.weights import read_card
 from sionna_cfisac.channel import ChannelLayer, ImperfectCSI
+from sionna_cfisac.scenario.base_specs import type_of
 from sionna_cfisac.scenario.beamformer_specs import (
     BEAMFORMER_CLASSES,
     BEAMFORMERS,
     BeamformerBase,
-    HeteroGNNSpec,
+    NetworkBase,
     NullspaceSensingSpec,
     PluginSpec,
 )
@@ -98,10 +99,10 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
     kind: str = getattr(spec, "type")  # noqa: B009
     if isinstance(spec, PluginSpec) and kind not in BEAMFORMERS:
         return make_plugin(kind, spec.arguments, sensing_weight)
-    if isinstance(spec, HeteroGNNSpec):
+    if isinstance(spec, NetworkBase):
         return load_network(spec, sensing_weight)
     options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
-    if kind == "joint":
+    if "sensing_weight" in type(spec).model_fields:
         options.setdefault("sensing_weight", sensing_weight)
     if isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:
         options["communication"] = make_beamformer(spec.communication, sensing_weight)
@@ -109,8 +110,8 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
     return beamformer
 
 
-def load_network(spec: HeteroGNNSpec, sensing_weight: float) -> Beamformer:
-    """The trained network of an entry; a conditioned one is told the sensing weight.
+def load_network(spec: NetworkBase, sensing_weight: float) -> Beamformer:
+    """The trained network of an entry; one that reads the sensing weight is told it.
 
     Raises
     ------
@@ -118,10 +119,9 @@ def load_network(spec: HeteroGNNSpec, sensing_weight: float) -> Beamformer:
         If there are no such weights, or they are damaged or of another type
     """
     file = find_weights(spec.weights, sensing_weight)
-    options: dict[str, Any] = {}
-    if read_card(file)["architecture"].get("conditioned"):
-        options["sensing_weight"] = sensing_weight
-    if spec.sensing_weight is not None:
-        options["sensing_weight"] = spec.sensing_weight
-    network: Beamformer = getattr(beamforming, BEAMFORMER_CLASSES[spec.type]).load(file, **options)
+    kind = getattr(beamforming, BEAMFORMER_CLASSES[str(type_of(spec))])
+    options = spec.model_dump(exclude_none=True, exclude={"type", "label", "weights"})
+    if kind.conditioned or read_card(file)["architecture"].get("conditioned"):
+        options.setdefault("sensing_weight", sensing_weight)
+    network: Beamformer = kind.load(file, **options)
     return network

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from sionna_cfisac.radio import URBAN_UE_HEIGHTS, urban_conflicts
-from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS, JointSpec, PluginSpec, label_of
+from sionna_cfisac.scenario.beamformer_specs import (
+    BEAMFORMERS,
+    ClosedFormDualSpec,
+    DualGNNSpec,
+    JointSpec,
+    PluginSpec,
+    label_of,
+)
 from sionna_cfisac.scenario.channel_specs import PlacedSpec, TopologySpec, UrbanSpec
 from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.document import Path
@@ -13,6 +20,10 @@ from sionna_cfisac.scenario.link_consistency import link_conflicts
 from sionna_cfisac.scenario.measures import UPPER_BOUND
 from sionna_cfisac.scenario.plugins import argument_errors, load_plugin
 from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
+
+
+ONE_TARGET = (JointSpec, DualGNNSpec, ClosedFormDualSpec)
+"""Methods whose objective has one target."""
 
 
 def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -130,13 +141,13 @@ def _methods(scenario: ScenarioSpec) -> Iterator[Conflict]:
 
 def _method(scenario: ScenarioSpec, spec: Any, path: Path) -> Iterator[Conflict]:
     network = scenario.network
-    if isinstance(spec, JointSpec) and network.num_targets > 1:
+    if isinstance(spec, ONE_TARGET) and network.num_targets > 1:
         weight = spec.sensing_weight
         # without a weight on sensing the targets do not matter
         if (scenario.objective.sensing_weight if weight is None else weight) > 0:
             yield Conflict(
                 path,
-                f"joint handles one target, got network.num_targets {network.num_targets}",
+                f"{spec.type} handles one target, got network.num_targets {network.num_targets}",
                 (("network", "num_targets"), ("objective",)),
             )
     if spec.type == "nullspace_sensing":

@@ -8,13 +8,13 @@ from sionna_cfisac.scenario.base_specs import (
     Count,
     NonNegative,
     NonNegativePowers,
-    Positive,
     PositivePowers,
     Spec,
 )
 from sionna_cfisac.scenario.beamformer_specs import BeamformerSpec
 from sionna_cfisac.scenario.channel_specs import ChannelSpec, RayleighSpec
 from sionna_cfisac.scenario.link_specs import CSISpec, DetectionSpec, LinkSpec
+from sionna_cfisac.scenario.sensing_specs import SensingSpec
 from sionna_cfisac.scenario.training_specs import TrainingSpec
 
 MeasureName = Literal[
@@ -51,24 +51,6 @@ class NetworkSpec(Spec):
     )
     ap_power: NonNegativePowers | None = Field(
         None, description="Power limit of every AP, instead of total_power: one number or M numbers"
-    )
-
-
-class SensingSpec(Spec):
-    """The radar side."""
-
-    gain: Literal["exponential", "unit", "radar"] | None = Field(
-        None,
-        description="Variance of the gain of AP-target-AP paths: exponential with unit mean, 1, or "
-        "by the radar equation; default exponential on rayleigh, radar on topology",
-    )
-    rcs: Positive | None = Field(
-        None, description="Mean radar cross-section in m^2, with gain: radar; default 1"
-    )
-    noise_power: PositivePowers | None = Field(
-        None,
-        description="Noise power of the radar receivers: one number or M numbers; default as "
-        "for the UEs",
     )
 
 

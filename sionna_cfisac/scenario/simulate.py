@@ -79,7 +79,7 @@ def simulate(
     names = [name for name in scenario.measure if name != UPPER_BOUND]
     if scenario.reference is not None and "utility" not in names:
         names.append("utility")
-    result = ConditionResult(weights=guard("hetero_gnn", weights_in_use, scenario))
+    result = ConditionResult(weights=guard("weights", weights_in_use, scenario))
     evaluate = evaluator(names, scenario)
     batches: dict[str, list[dict[str, np.ndarray]]] = {}
     for done, state, known in draw_batches(scenario):

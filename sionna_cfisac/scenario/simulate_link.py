@@ -59,7 +59,7 @@ def simulate_link(
     evaluate = evaluator([name for name in others if name not in detectors], scenario)
     detect = evaluator(detectors, scenario)
     simulation = _simulation(_compiled_part(scenario))
-    result = ConditionResult(weights=guard("hetero_gnn", weights_in_use, scenario))
+    result = ConditionResult(weights=guard("weights", weights_in_use, scenario))
     started = time.perf_counter()
     parts: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in simulation.methods}
 

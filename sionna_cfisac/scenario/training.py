@@ -17,7 +17,12 @@ from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.scenario.build import BEAMFORMER_CLASSES, find_weights, make_channel
 from sionna_cfisac.scenario.errors import RunError
 from sionna_cfisac.scenario.schema import ScenarioSpec, resolved
-from sionna_cfisac.scenario.training_specs import SizeSpec, TrainingSpec, WeightRangeSpec
+from sionna_cfisac.scenario.training_specs import (
+    HeteroGNNNetworkSpec,
+    SizeSpec,
+    TrainingSpec,
+    WeightRangeSpec,
+)
 from sionna_cfisac.scenario.versions import versions
 from sionna_cfisac.training import (
     Draw,
@@ -81,6 +86,9 @@ def train_network(
         noise_power=None
         if spec.noise_power is None
         else Draw(spec.noise_power.low, spec.noise_power.high),
+        noise_scale=None
+        if spec.noise_scale is None
+        else Draw(spec.noise_scale.low, spec.noise_scale.high),
         num_samples=spec.samples,
     )
     weights = spec.validation.sensing_weights or [
@@ -95,6 +103,8 @@ def train_network(
         num_epochs=-(-spec.steps // data.steps_per_epoch),
         learning_rate=spec.learning_rate,
         warmup_steps=spec.warmup_steps,
+        loss=spec.loss,
+        clip_norm=spec.clip_norm,
     )
     try:
         seconds = train(
@@ -133,8 +143,10 @@ def make_network(scenario: ScenarioSpec) -> LearnedBeamformer:
     """The network to train, with its initial weights."""
     spec = _section(scenario)
     options = spec.beamformer.model_dump(exclude_none=True, exclude={"type"})
+    if isinstance(spec.beamformer, HeteroGNNNetworkSpec):
+        options["num_tx_ant"] = scenario.network.num_tx_ant
     network: LearnedBeamformer = getattr(beamforming, BEAMFORMER_CLASSES[spec.beamformer.type])(
-        scenario.network.num_tx_ant, **options
+        **options
     )
     if spec.initial_weights is not None:
         file = find_weights(spec.initial_weights, scenario.objective.sensing_weight)
@@ -144,14 +156,9 @@ def make_network(scenario: ScenarioSpec) -> LearnedBeamformer:
 
 def make_channels(scenario: ScenarioSpec) -> list[ChannelLayer]:
     """The channel layer of every size to train on, in single precision."""
-    networks = [
-        scenario.network.model_copy(update=size.model_dump(exclude_none=True))
-        for size in _section(scenario).sizes or [SizeSpec.model_validate({})]
-    ]
-    return [
-        make_channel(scenario.model_copy(update={"precision": "single", "network": network}))
-        for network in networks
-    ]
+    sizes = _section(scenario).sizes or [SizeSpec.model_validate({})]
+    single = scenario.model_copy(update={"precision": "single"})
+    return [make_channel(size.of(single)) for size in sizes]
 
 
 def _section(scenario: ScenarioSpec) -> TrainingSpec:

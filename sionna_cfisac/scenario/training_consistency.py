@@ -8,19 +8,26 @@ from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.consistency import lengths
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.schema import ScenarioSpec, noise_power
-from sionna_cfisac.scenario.training_specs import RangeSpec, TrainingSpec
+from sionna_cfisac.scenario.training_specs import (
+    HeteroGNNNetworkSpec,
+    RangeSpec,
+    TrainingSpec,
+)
 from sionna_cfisac.scenario.weights import find_weights
 from sionna_cfisac.scenario.weights_consistency import checked_card
 
-ARCHITECTURE_DEFAULTS = {
-    "hidden_dim": 256,
-    "num_layers": 4,
-    "aggregation": "mean",
-    "negative_slope": 0.1,
-    "sensing_gain_on_edge": True,
-    "conditioned": False,
+ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "hetero_gnn": {
+        "hidden_dim": 256,
+        "num_layers": 4,
+        "aggregation": "mean",
+        "negative_slope": 0.1,
+        "sensing_gain_on_edge": True,
+        "conditioned": False,
+    },
+    "dual_gnn": {"hidden_dim": 32, "num_layers": 3, "negative_slope": 0.1},
 }
-"""Those of ``HeteroGNNBeamformer``, which takes long to load."""
+"""Those of the classes, which take long to load."""
 
 
 def training_conflicts(scenario: ScenarioSpec, weights: bool = True) -> Iterator[Conflict]:
@@ -51,12 +58,10 @@ def _initial_weights(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Con
     except (OSError, ValueError) as error:
         yield Conflict(path, str(error), (("objective", "sensing_weight"),))
         return
-    given = spec.beamformer.model_dump(exclude_none=True, exclude={"type"})
-    network = {
-        "num_tx_ant": scenario.network.num_tx_ant,
-        **ARCHITECTURE_DEFAULTS,
-        **given,
-    }
+    given = spec.beamformer.model_dump(exclude_none=True, exclude={"type", "refine", "polish"})
+    network = {**ARCHITECTURE_DEFAULTS[spec.beamformer.type], **given}
+    if spec.beamformer.type == "hetero_gnn":
+        network["num_tx_ant"] = scenario.network.num_tx_ant
     different = [
         f"{key} {stored[key]}, not {value}"
         for key, value in network.items()
@@ -77,8 +82,15 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
     for index, size in enumerate(sizes):
         if size in sizes[:index]:
             yield Conflict(("training", "sizes", index), "this size is already in the list")
-        network = scenario.network.model_copy(update=size.model_dump(exclude_none=True))
-        for conflict in lengths(scenario.model_copy(update={"network": network})):
+        antennas = scenario.network.num_tx_ant
+        if spec.beamformer.type == "hetero_gnn" and size.num_tx_ant not in (None, antennas):
+            yield Conflict(
+                ("training", "sizes", index, "num_tx_ant"),
+                f"the weights of a hetero_gnn are for network.num_tx_ant {antennas}, got "
+                f"{size.num_tx_ant}",
+                (("network", "num_tx_ant"),),
+            )
+        for conflict in lengths(size.of(scenario)):
             yield Conflict(
                 ("training", "sizes", index),
                 f"does not fit {'.'.join(map(str, conflict.path))}: {conflict.message}",
@@ -129,20 +141,35 @@ def _validation(spec: TrainingSpec) -> Iterator[Conflict]:
 
 def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
     """Ranges need a network that can tell their values apart."""
-    conditioned = bool(spec.beamformer.conditioned)
-    drawn = {"sensing_weight": spec.sensing_weight, "noise_power": spec.noise_power}
+    network = spec.beamformer
+    if spec.noise_power is not None and spec.noise_scale is not None:
+        yield Conflict(
+            ("training", "noise_scale"),
+            "expected either noise_power or noise_scale, got both",
+            (("training", "noise_power"),),
+        )
+    if not isinstance(network, HeteroGNNNetworkSpec):
+        return
+    drawn = {
+        "sensing_weight": spec.sensing_weight,
+        "noise_power": spec.noise_power,
+        "noise_scale": spec.noise_scale,
+    }
     for key, value in drawn.items():
-        if not conditioned and isinstance(value, RangeSpec):
+        if not network.conditioned and isinstance(value, RangeSpec):
             yield Conflict(
                 ("training", key),
                 "a range needs a network that reads it: training.beamformer.conditioned: true",
                 (("training", "beamformer"),),
             )
-    if not conditioned:
+    if not network.conditioned:
         return
+    own = _ends(noise_power(scenario))
+    scaled = [end * noise for end in _ends(spec.noise_scale) for noise in own]
     values: list[tuple[Path, Any, tuple[float, float]]] = [
         (("training", "sensing_weight"), _ends(spec.sensing_weight), SENSING_WEIGHT_RANGE),
         (("training", "noise_power"), _ends(spec.noise_power), NOISE_RANGE),
+        (("training", "noise_scale"), scaled, NOISE_RANGE),
         (
             ("training", "validation", "sensing_weights"),
             spec.validation.sensing_weights or [],
@@ -153,7 +180,7 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
         weight = scenario.objective.sensing_weight
         values.append((("objective", "sensing_weight"), [weight], SENSING_WEIGHT_RANGE))
     # the scores are for the scenario's own noise, whatever the network is trained with
-    values.append((("noise_power",), _ends(noise_power(scenario)), NOISE_RANGE))
+    values.append((("noise_power",), own, NOISE_RANGE))
     for path, numbers, (low, high) in values:
         odd = [number for number in numbers if not low <= number <= high]
         if odd:

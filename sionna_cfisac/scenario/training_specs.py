@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sionna_cfisac.scenario.base_specs import Count, NonNegative, Positive, Spec, TypedSpec
+from sionna_cfisac.scenario.base_specs import (
+    Count,
+    NonNegative,
+    Positive,
+    PositivePowers,
+    Spec,
+    TypedSpec,
+    type_of,
+)
+from sionna_cfisac.scenario.channel_specs import ChannelSpec
+from sionna_cfisac.scenario.sensing_specs import SensingSpec
 
 
 class HeteroGNNNetworkSpec(TypedSpec):
@@ -33,12 +43,57 @@ class HeteroGNNNetworkSpec(TypedSpec):
     )
 
 
+class DualGNNNetworkSpec(TypedSpec):
+    """Graph neural network that predicts the multipliers of the optimum, for any antennas."""
+
+    type: Literal["dual_gnn"]
+    hidden_dim: Count | None = Field(
+        None, description="Width of vertices and edges; default: the method's own"
+    )
+    num_layers: Count | None = Field(
+        None, description="Number of rounds of messages; default: the method's own"
+    )
+    negative_slope: float | None = Field(
+        None, ge=0, le=1, description="Slope of the leaky ReLU below zero; default 0.1"
+    )
+    refine: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Number of power steps to train through; default: the method's own"
+    )
+    polish: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Number of minorise-maximise steps to train through; default: the method's own",
+    )
+
+
+NetworkToTrain = Annotated[
+    Annotated[HeteroGNNNetworkSpec, Tag("<hetero_gnn>")]
+    | Annotated[DualGNNNetworkSpec, Tag("<dual_gnn>")],
+    Discriminator(lambda value: f"<{type_of(value)}>"),
+]
+
+
 class SizeSpec(Spec):
-    """A size of network to train on; what is not given is that of the scenario's network."""
+    """A size and kind of network to train on; what is not given is the scenario's."""
 
     num_aps: Count | None = Field(None, description="Number M of access points")
     num_users: Count | None = Field(None, description="Number U of UEs")
+    num_tx_ant: Count | None = Field(
+        None, description="Number Nt of transmit antennas; only dual_gnn takes another number"
+    )
     num_targets: Count | None = Field(None, description="Number T of targets")
+    channel: ChannelSpec | None = Field(None, description="Channel model")
+    noise_power: PositivePowers | None = Field(
+        None, description="Noise power of the UEs: one number or U numbers"
+    )
+    sensing: SensingSpec | None = Field(None, description="Radar side")
+
+    def of(self, scenario: Any) -> Any:
+        """The scenario with this size and kind of network."""
+        given = {key: value for key, value in self if value is not None}
+        network = {key: value for key, value in given.items() if key.startswith("num_")}
+        others = {key: value for key, value in given.items() if key not in network}
+        others["network"] = scenario.network.model_copy(update=network)
+        return scenario.model_copy(update=others)
 
 
 class RangeSpec(Spec):
@@ -85,7 +140,7 @@ class ValidationSpec(Spec):
 class TrainingSpec(Spec):
     """Training of a network by ``cfisac train``; ``cfisac run`` does not read it."""
 
-    beamformer: HeteroGNNNetworkSpec = Field(description="The network to train")
+    beamformer: NetworkToTrain = Field(description="The network to train")
     initial_weights: str | None = Field(
         None,
         min_length=1,
@@ -100,6 +155,14 @@ class TrainingSpec(Spec):
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
         100,
         description="Steps over which the learning rate first rises from zero; at most half of all",
+    )
+    loss: Literal["utility", "log_utility"] = Field(
+        "utility",
+        description="utility: the mean of utility / (1 + weight) is maximised; log_utility: that "
+        "of its logarithm, so that small and large networks count alike",
+    )
+    clip_norm: Positive | None = Field(
+        None, description="Largest norm of a step's gradient, which is shortened to it"
     )
     samples: Count | None = Field(
         None,
@@ -121,6 +184,9 @@ class TrainingSpec(Spec):
     )
     noise_power: NoiseRangeSpec | None = Field(
         None, description="Range of noise powers; default: the scenario's own"
+    )
+    noise_scale: NoiseRangeSpec | None = Field(
+        None, description="Instead, range of a factor on the scenario's own noise powers"
     )
     validation: ValidationSpec = Field(
         default_factory=lambda: ValidationSpec.model_validate({}), description="Scores"

@@ -15,7 +15,7 @@ from sionna_cfisac.beamforming.weights import (
 )
 from sionna_cfisac.scenario.beamformer_specs import (
     BeamformerBase,
-    HeteroGNNSpec,
+    NetworkBase,
     NullspaceSensingSpec,
 )
 from sionna_cfisac.scenario.document import Path as KeyPath
@@ -60,9 +60,9 @@ def find_weights(name: str, sensing_weight: float) -> Path:
     raise ValueError(f"no weights named '{name}'{suggestion(name, [*families, *names])}")
 
 
-def networks_in(spec: BeamformerBase, path: KeyPath) -> Iterator[tuple[KeyPath, HeteroGNNSpec]]:
+def networks_in(spec: BeamformerBase, path: KeyPath) -> Iterator[tuple[KeyPath, NetworkBase]]:
     """Trained networks in an entry of ``beamformers``, each with its place in the file."""
-    if isinstance(spec, HeteroGNNSpec):
+    if isinstance(spec, NetworkBase):
         yield path, spec
     elif isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:
         yield from networks_in(spec.communication, (*path, "communication"))

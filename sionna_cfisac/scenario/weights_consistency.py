@@ -9,9 +9,11 @@ from sionna_cfisac.beamforming.weights import (
     WEIGHTS_SUFFIX,
     check_weights,
 )
+from sionna_cfisac.scenario.base_specs import type_of
 from sionna_cfisac.scenario.beamformer_specs import (
     BEAMFORMER_CLASSES,
     HeteroGNNSpec,
+    NetworkBase,
 )
 from sionna_cfisac.scenario.conflict import Conflict
 from sionna_cfisac.scenario.document import Path
@@ -40,7 +42,7 @@ def weights_conflicts(scenario: ScenarioSpec, swept: Collection[Path] = ()) -> I
                     yield conflict
 
 
-def _network(scenario: ScenarioSpec, spec: HeteroGNNSpec, path: Path) -> Iterator[Conflict]:
+def _network(scenario: ScenarioSpec, spec: NetworkBase, path: Path) -> Iterator[Conflict]:
     weight, at = scenario.objective.sensing_weight, (*path, "weights")
     picked_by = (_WEIGHT,) if is_family(spec.weights) else ()
     try:
@@ -51,11 +53,13 @@ def _network(scenario: ScenarioSpec, spec: HeteroGNNSpec, path: Path) -> Iterato
             yield Conflict(at, str(error), picked_by)
         return
     try:
-        card = checked_card(file, spec.type)
+        card = checked_card(file, str(type_of(spec)))
     except (OSError, ValueError) as error:
         yield Conflict(at, str(error), picked_by)
         return
     what = f"'{_name(file)}'" + (f" (for objective.sensing_weight {weight:g})" if picked_by else "")
+    if not isinstance(spec, HeteroGNNSpec):
+        return
     antennas = card["architecture"]["num_tx_ant"]
     if antennas != scenario.network.num_tx_ant:
         yield Conflict(
@@ -96,6 +100,7 @@ def checked_card(file: FilePath, kind: str) -> dict[str, Any]:
         That says what is wrong with the file or its card
     """
     card = check_weights(file, BEAMFORMER_CLASSES[kind])
-    if not isinstance(card["architecture"].get("num_tx_ant"), int):
+    locked = kind == "hetero_gnn"
+    if locked and not isinstance(card["architecture"].get("num_tx_ant"), int):
         raise ValueError(f"{file}: architecture: expected an integer num_tx_ant in its card")
     return card

@@ -81,6 +81,8 @@ class TrainingData(keras.utils.PyDataset):
     noise_power : None or Draw
         Noise power of the UEs of a channel, and in another draw of its radar receivers; None leaves
         those of the layers
+    noise_scale : None or Draw
+        Instead, a factor on the layers' own noise powers, drawn alike
     num_samples : None or int
         Size of the fixed set; at least one batch
     epoch : int
@@ -90,7 +92,8 @@ class TrainingData(keras.utils.PyDataset):
     Raises
     ------
     ValueError
-        If a batch has fewer channels than there are sizes, or more than the fixed set
+        If a batch has fewer channels than there are sizes, or more than the fixed set, or the
+        noise is drawn in two ways
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class TrainingData(keras.utils.PyDataset):
         seed: int,
         sensing_weight: float | Draw,
         noise_power: Draw | None = None,
+        noise_scale: Draw | None = None,
         num_samples: int | None = None,
         epoch: int = 0,
     ) -> None:
@@ -118,10 +122,13 @@ class TrainingData(keras.utils.PyDataset):
             raise ValueError(
                 f"num_samples: expected at least batch_size = {batch_size}, got {num_samples}"
             )
+        if noise_power is not None and noise_scale is not None:
+            raise ValueError("noise_scale: expected either noise_power or noise_scale, got both")
         self.channels = list(channels)
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         self.seed, self.epoch = seed, epoch
-        self.sensing_weight, self.noise_power = sensing_weight, noise_power
+        self.sensing_weight = sensing_weight
+        self.noise_power, self.noise_scale = noise_power, noise_scale
         self.num_samples = num_samples
         self._fixed = None if num_samples is None else self._draw(num_samples, step=0)
 
@@ -161,11 +168,12 @@ class TrainingData(keras.utils.PyDataset):
             state = layer(share, seed=int(seeds["channel"].generate_state(1)[0]))
             fields = {k: ops.convert_to_numpy(v) for k, v in state._asdict().items()}
             fields["sensing_weight"] = self._weights(share, seeds["sensing_weight"])
-            if self.noise_power is not None:
-                # one draw for all UEs, another for all radar receivers
-                for key in ("noise_power", "sensing_noise_power"):
-                    noise = self.noise_power(share, np.random.default_rng(seeds[key]))
-                    fields[key] = np.broadcast_to(noise[:, None], fields[key].shape).copy()
+            drawn = self.noise_power or self.noise_scale
+            # one draw for all UEs, another for all radar receivers
+            for key in ("noise_power", "sensing_noise_power") if drawn is not None else ():
+                noise = drawn(share, np.random.default_rng(seeds[key]))[:, None]
+                own = np.ones_like(fields[key]) if self.noise_scale is None else fields[key]
+                fields[key] = noise * own
             batch[str(index)] = fields
         return batch
 

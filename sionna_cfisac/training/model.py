@@ -6,9 +6,13 @@ import keras
 from keras import ops
 
 from sionna_cfisac import metrics
+from sionna_cfisac.arguments import one_of
 from sionna_cfisac.beamforming.learned import LearnedBeamformer
-from sionna_cfisac.state import Tensor, real_dtype
+from sionna_cfisac.state import Tensor
 from sionna_cfisac.training.data import split_batch
+
+LOSSES = ("utility", "log_utility")
+_LEAST_UTILITY = 1e-6
 
 
 class TrainingModel(keras.Model):
@@ -19,12 +23,17 @@ class TrainingModel(keras.Model):
             + \beta_b \sum_t \log_2(1 + \mathrm{SNR}_{bt}) \Big)
 
     The division only matters where the weights β of the channels differ: without it the high ones
-    would rule the gradient.
+    would rule the gradient. Where sizes and noise powers differ as well, the loss
+    ``"log_utility"``, the negative mean logarithm of the utility, counts relative gains alike.
+
+    A beamformer with several ``candidates`` is trained for the mean of their losses.
 
     Parameters
     ----------
     beamformer : LearnedBeamformer
         The layer to train
+    loss : "utility" (default) | "log_utility"
+        What is maximised
 
     Input
     -----
@@ -33,19 +42,22 @@ class TrainingModel(keras.Model):
 
     Output
     ------
-    list of f : [B, M, S, Nt], complex
-        Beams for every size in the batch
+    list of lists of f : [B, M, S, Nt], complex
+        Candidates for every size in the batch
     """
 
-    def __init__(self, beamformer: LearnedBeamformer, name: str | None = None) -> None:
+    def __init__(
+        self, beamformer: LearnedBeamformer, loss: str = "utility", name: str | None = None
+    ) -> None:
         # the channels are complex, which autocasting would spoil
         super().__init__(name=name, autocast=False)
         self.beamformer = beamformer
+        self._loss = one_of(loss, "loss", LOSSES)
         self.built = True
 
-    def call(self, batch: dict[str, dict[str, Any]]) -> list[Tensor]:
-        """Beams for every size in the batch."""
-        return [self.beamformer.beams(state, weight) for state, weight in split_batch(batch)]
+    def call(self, batch: dict[str, dict[str, Any]]) -> list[list[Tensor]]:
+        """Candidates for every size in the batch."""
+        return [self.beamformer.candidates(state, weight) for state, weight in split_batch(batch)]
 
     def compute_loss(
         self,
@@ -55,9 +67,15 @@ class TrainingModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Negative mean of utility / (1 + β) of the beams ``y_pred`` on the channels ``x``."""
-        utilities = [
-            metrics.utility(state, f, weight) / (1.0 + ops.cast(weight, real_dtype(f)))
-            for (state, weight), f in zip(split_batch(x), y_pred, strict=True)
+        """Negative mean of what is maximised by the beams ``y_pred`` on the channels ``x``."""
+        gains = [
+            self._gain(metrics.utility(state, f, weight), weight)
+            for (state, weight), candidates in zip(split_batch(x), y_pred, strict=True)
+            for f in candidates
         ]
-        return -ops.mean(ops.concatenate(utilities))
+        return -ops.mean(ops.concatenate(gains))
+
+    def _gain(self, utility: Tensor, weight: Tensor) -> Tensor:
+        if self._loss == "log_utility":
+            return ops.log(ops.maximum(utility, _LEAST_UTILITY))
+        return utility / (1.0 + ops.cast(weight, utility.dtype))

@@ -12,15 +12,16 @@ import h5py
 import keras
 from keras import ops
 
-from sionna_cfisac.arguments import integer, number
+from sionna_cfisac.arguments import integer, number, one_of
 from sionna_cfisac.beamforming.learned import LearnedBeamformer
 from sionna_cfisac.training.data import TrainingData
 from sionna_cfisac.training.log import Logs
-from sionna_cfisac.training.model import TrainingModel
+from sionna_cfisac.training.model import LOSSES, TrainingModel
 from sionna_cfisac.training.validation import Score, Validation
 
 LAST, BEST = "_last.weights.h5", "_best.weights.h5"
 _EPOCH, _BEST, _SECONDS = "epoch", "best", "seconds"
+_MANY_SIZES = 4
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,25 @@ class TrainingPlan:
         Highest learning rate of Adam; it falls to zero along a half cosine
     warmup_steps : int
         Number of steps over which the learning rate first rises from zero; at most half of all
+    loss : "utility" | "log_utility"
+        As in :class:`TrainingModel`
+    clip_norm : None or float
+        Largest norm of a step's gradient, which is shortened to it; None leaves it
     """
 
     num_epochs: int
     learning_rate: float = 3e-3
     warmup_steps: int = 100
+    loss: str = "utility"
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         integer(self.num_epochs, "num_epochs", 1)
         number(self.learning_rate, "learning_rate", 0.0, above=True)
         integer(self.warmup_steps, "warmup_steps", 0)
+        one_of(self.loss, "loss", LOSSES)
+        if self.clip_norm is not None:
+            number(self.clip_norm, "clip_norm", 0.0, above=True)
 
 
 class TrainingError(RuntimeError):
@@ -60,7 +70,7 @@ class Progress:
     step : int
         Steps done
     objective : float
-        What is maximised, utility / (1 + β), averaged over the epoch's batches so far
+        What is maximised, by default utility / (1 + β), averaged over the epoch's batches so far
     scores : None or list of Score
         Of the validation that has just been done, if any
     """
@@ -113,7 +123,7 @@ def train(
     TrainingError
         If a checkpoint is missing, damaged or of another beamformer, or the objective not finite
     """
-    model = TrainingModel(beamformer)
+    model = TrainingModel(beamformer, plan.loss)
     steps = plan.num_epochs * data.steps_per_epoch
     warmup = min(plan.warmup_steps, steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -122,7 +132,12 @@ def train(
         warmup_target=plan.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    model.compile(optimizer=keras.optimizers.Adam(schedule))
+    # XLA compiles every size on its own, which takes longer than it saves where there are many
+    many = len(data.channels) > _MANY_SIZES and keras.backend.backend() == "tensorflow"
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule, global_clipnorm=plan.clip_norm),
+        jit_compile=False if many else "auto",
+    )
     model.optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     state = _restore(model, folder) if resume and (folder / LAST).exists() else _fresh()

@@ -1,0 +1,174 @@
+"""From channels to beams by multipliers: a guess, its correction, and steps that improve it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.beamforming.gram import Gram, gram_of, normalized
+from sionna_cfisac.beamforming.structure import (
+    Beams,
+    Multipliers,
+    closed_form,
+    minorize_step,
+    power_step,
+    structured,
+)
+from sionna_cfisac.state import ChannelState, Tensor, as_real, concrete, real_dtype
+
+Correction = Callable[[Gram, Multipliers], Multipliers]
+
+
+def design(
+    state: ChannelState,
+    weight: Tensor,
+    extra_noise: Tensor | None,
+    *,
+    refine: int,
+    polish: int,
+    correct: Correction | None = None,
+    unpolished: bool = False,
+) -> list[Tensor]:
+    """Beams from the closed-form guess of the multipliers.
+
+    Parameters
+    ----------
+    state : ChannelState
+        Channels of one target
+    weight : [] or [B], float
+        Sensing weight β; its precision is that of the computation
+    extra_noise : None or [B, U], float
+        Added to the noise power of the UEs
+    refine : int
+        Number of power steps
+    polish : int
+        Number of minorise–maximise steps after them
+    correct : callable, optional
+        Maps the guess to better multipliers, before the steps
+    unpolished : bool
+        Return the beams before the minorise–maximise steps as well
+
+    Returns
+    -------
+    list of f : [B, M, U, Nt], complex
+        Beams in the precision of the channels, each AP at its full power
+    """
+    dtype = real_dtype(weight)
+    h = normalized(state, dtype, extra_noise)
+    # one weight stands for all channels
+    weight = weight + ops.zeros_like(h[0][:, 0, 0, 0])
+    gram = gram_of(state, weight, h)
+    at = closed_form(gram)
+    if correct is not None:
+        at = correct(gram, at)
+    beams = structured(gram, at)
+    for _ in range(refine):
+        at = power_step(at, beams)
+        beams = structured(gram, at)
+    found = [beams] if unpolished or polish == 0 else []
+    mu = at.mu
+    for _ in range(polish):
+        mu, beams = minorize_step(gram, mu, beams)
+    if polish > 0:
+        found.append(beams)
+    return [_physical(x, h, state) for x in found]
+
+
+def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor | None:
+    r"""What errors of the channel estimates add to the noise of the UEs.
+
+    An AP at full power :math:`P_m` sends :math:`\epsilon_{mu}^2 P_m` over the unknown part of its
+    channel to UE u, whatever its beams are.
+
+    Parameters
+    ----------
+    error_variance : None, float, [B], [B, U] or [B, M, U], float
+        Variance :math:`\epsilon_{mu}^2` of the error of each antenna's channel
+    state : ChannelState
+        Estimated channels
+    dtype : str
+        Precision of the result
+
+    Returns
+    -------
+    None or [B, U], float
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one or, where values are known, one is negative or not finite
+    """
+    if error_variance is None:
+        return None
+    try:
+        error = as_real(error_variance, dtype)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(
+            f"error_variance: expected numbers, got {error_variance!r}"
+        ) from problem
+    batch, num_aps, num_users, _ = state.h.shape
+    allowed: tuple[tuple[int | None, ...], ...] = (
+        (),
+        (batch,),
+        (batch, num_users),
+        (batch, num_aps, num_users),
+    )
+    shape = tuple(error.shape)
+    if len(shape) > 3 or any(
+        None not in (got, wanted) and got != wanted
+        for got, wanted in zip(shape, allowed[len(shape)], strict=True)
+    ):
+        raise ValueError(
+            "error_variance: expected a number or shape [B], [B, U] or [B, M, U] for h of shape "
+            f"{tuple(state.h.shape)}, got {shape}"
+        )
+    values = concrete(error)
+    if values is not None and not ((values >= 0) & (values < float("inf"))).all():
+        raise ValueError(
+            f"error_variance: expected finite, non-negative numbers, got {values.min():g} to "
+            f"{values.max():g}"
+        )
+    # what is not given for each AP or UE is the same for all of them
+    if len(shape) in (1, 2):
+        error = error[:, None, None] if len(shape) == 1 else error[:, None]
+    power = ops.cast(state.ap_power, dtype)[:, :, None] * ops.ones_like(
+        ops.cast(state.noise_power, dtype)
+    )[:, None]
+    return ops.sum(error * power, axis=1)
+
+
+def check_one_target(state: ChannelState, weight: Any) -> None:
+    """The structure is that of one target; without a weight on sensing others do not matter.
+
+    Raises
+    ------
+    ValueError
+        If there are several and the weight is not known to be zero
+    """
+    values = concrete(ops.convert_to_tensor(weight))
+    if state.num_targets > 1 and (values is None or (values > 0).any()):
+        raise ValueError(
+            "state.a: these beams are for one target, expected shape [B, M, 1, Nt], got "
+            f"{tuple(state.a.shape)}"
+        )
+
+
+def _physical(beams: Beams, h: tuple[Tensor, Tensor], state: ChannelState) -> Tensor:
+    """Beams [B, M, U, Nt] at the antennas, in the precision and unit of the channels."""
+    dtype = real_dtype(beams.x)
+    a = [ops.cast(part(state.a), dtype)[:, :, :1] for part in (ops.real, ops.imag)]
+    f = ops.matmul(ops.swapaxes(beams.x, 1, 2)[:, None], _rotations(*h))
+    f = f + ops.matmul(ops.swapaxes(beams.y, 2, 3), _rotations(*a))
+    power = ops.cast(state.ap_power, dtype)
+    silent = ops.equal(power, 0.0)
+    # a root of anything but zero keeps gradients finite
+    scale = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)) / beams.norm)
+    f = ops.cast(f * scale[..., None, None], real_dtype(state.h))
+    return to_complex(*ops.split(f, 2, axis=-1))
+
+
+def _rotations(real: Tensor, imag: Tensor) -> Tensor:
+    """Vectors and what j times them is, as real rows: [B, M, 2U, 2 Nt]."""
+    ahead = ops.concatenate([real, imag], axis=-1)
+    return ops.concatenate([ahead, ops.concatenate([-imag, real], axis=-1)], axis=2)

@@ -1,0 +1,145 @@
+"""What the network of the multipliers reads: magnitudes that no rotation changes."""
+
+from typing import NamedTuple
+
+from keras import ops
+
+from sionna_cfisac.beamforming.gram import Gram
+from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of
+from sionna_cfisac.state import Tensor
+
+NUM_AP, NUM_UE, NUM_TARGET, NUM_AP_UE, NUM_AP_TARGET = 8, 11, 9, 7, 5
+"""Number of features of each kind."""
+
+_FLOOR = 1e-4
+
+
+class Features(NamedTuple):
+    """Features of the vertices and edges.
+
+    Attributes
+    ----------
+    ap, ue, target : [B, M, NUM_AP], [B, U, NUM_UE], [B, 1, NUM_TARGET], float
+        Of the vertices
+    ap_ue, ap_target : [B, M, U, NUM_AP_UE], [B, M, 1, NUM_AP_TARGET], float
+        Of the edges
+    """
+
+    ap: Tensor
+    ue: Tensor
+    target: Tensor
+    ap_ue: Tensor
+    ap_target: Tensor
+
+
+def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Features, Tensor]:
+    """Features of the channels, and of what the beams of a first guess achieve on them.
+
+    Parameters
+    ----------
+    gram : Gram
+        Inner products of the channels
+    at : Multipliers
+        The guess
+    beams : Beams
+        Its beams
+
+    Returns
+    -------
+    features : Features
+        Logarithms and ratios, of order one
+    coupling : [B, U, U], float
+        Squared correlation of every two UEs' channels over all APs, 0 for a UE with itself
+    """
+    num_aps, num_users = gram.num_aps, gram.num_users
+    squared = _squared(gram.users)  # |h_muᴴh_mv|²
+    eye = ops.eye(num_users, dtype=squared.dtype)
+    power = ops.sqrt(ops.sum(squared * eye, axis=-1))  # ‖h_mu‖²
+    own = ops.maximum(power, 1e-12)
+    at_ap = squared / (own[..., None] * own[:, :, None])
+    total = ops.sum(own, axis=1)
+    coupling = _squared(ops.sum(gram.users, axis=1)) / (total[..., None] * total[:, None])
+    coupling = coupling * (1.0 - eye)
+    lit = ops.sum(ops.square(gram.heard[..., :num_users]), axis=2) / (gram.norm * own)
+    effect = effect_of(gram, beams)
+    reach = gram.gain * gram.norm
+    seen = ops.sum(ops.square(effect.lit), axis=(2, 3)) / gram.norm
+    norm = beams.norm / at.mu
+    mean = ops.sqrt(ops.mean(ops.square(norm), axis=1, keepdims=True))
+    snr = effect.snr[:, None]
+    sinr = effect.signal / effect.interference
+    common = _common(gram)
+    features = Features(
+        ap=_stack([_log(norm / mean)], common, num_aps),
+        ue=_stack(
+            [
+                0.3 * _log(sinr),
+                0.3 * _log(total),
+                *_over_others(coupling),
+            ],
+            common,
+            num_users,
+        ),
+        target=_stack([0.3 * _log(snr), 0.3 * _log(ops.sum(reach, 1, keepdims=True))], common, 1),
+        ap_ue=ops.stack(
+            [
+                0.3 * _log(own),
+                0.3 * _log(own / total[:, None]),
+                0.3 * _log(own / ops.sum(own, axis=2, keepdims=True)),
+                lit,
+                0.3 * _log(lit * gram.norm),
+                *_over_others(at_ap * (1.0 - eye)),
+            ],
+            axis=-1,
+        ),
+        ap_target=ops.stack(
+            [
+                0.3 * _log(reach),
+                0.3 * _log(reach / ops.maximum(ops.sum(reach, 1, keepdims=True), 1e-12)),
+                seen,
+                0.3 * _log(seen * gram.norm),
+                0.3 * _log(reach * gram.weight[:, None] / (1.0 + snr) / at.mu),
+            ],
+            axis=-1,
+        )[:, :, None],
+    )
+    return features, coupling
+
+
+def _common(gram: Gram) -> list[Tensor]:
+    """Numbers that everything in the network shares: [B] each."""
+    beta = gram.weight
+    num_aps, num_users, norm = (
+        ops.log(ops.cast(x, beta.dtype)) for x in (gram.num_aps, gram.num_users, gram.norm)
+    )
+    ones = ops.ones_like(beta)
+    return [
+        0.5 * ops.log1p(beta),
+        beta / (1.0 + beta),
+        beta / (gram.num_users + beta),
+        0.4 * num_users * ones,
+        0.4 * num_aps * ones,
+        0.3 * norm * ones,
+        0.3 * (num_aps + norm - num_users) * ones,
+    ]
+
+
+def _stack(own: list[Tensor], common: list[Tensor], size: int) -> Tensor:
+    rest = [ops.tile(x[:, None], (1, size)) for x in common]
+    return ops.stack([*own, *rest], axis=-1)
+
+
+def _squared(x: Tensor) -> Tensor:
+    """|x|² of the complex matrices whose real form is x."""
+    size = x.shape[-1] // 2
+    left = x[..., :size]
+    return ops.square(left[..., :size, :]) + ops.square(left[..., size:, :])
+
+
+def _over_others(x: Tensor) -> list[Tensor]:
+    """Mean and maximum over the other UEs, where a UE's own entry is 0."""
+    return [ops.sum(x, axis=-1) / max(x.shape[-1] - 1, 1), ops.max(x, axis=-1)]
+
+
+def _log(x: Tensor) -> Tensor:
+    return ops.log(x + _FLOOR)

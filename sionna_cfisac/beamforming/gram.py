@@ -1,0 +1,126 @@
+r"""Channels as their inner products: all that beams with the structure of the optimum depend on.
+
+Noise and power are scaled into the channels, :math:`\mathbf{h}_{mu} \sqrt{P_m}/\sigma_u`, so that
+every UE has unit noise and every AP unit power. What is left are the U×U matrices
+:math:`\mathbf{H}_m^H \mathbf{H}_m` and the vectors :math:`\mathbf{a}_m^H \mathbf{H}_m`, whatever
+the number of antennas. Complex numbers are kept as real ones: a matrix :math:`\mathbf{A}` as
+:math:`[[\Re\mathbf{A}, -\Im\mathbf{A}], [\Im\mathbf{A}, \Re\mathbf{A}]]`, called its real form, and
+columns as the stack of their real and imaginary parts.
+"""
+
+from typing import NamedTuple
+
+from keras import ops
+
+from sionna_cfisac.metrics import target_gain
+from sionna_cfisac.state import ChannelState, Tensor, real_dtype
+
+
+class Gram(NamedTuple):
+    """Inner products of normalised channels.
+
+    Attributes
+    ----------
+    users : [B, M, 2U, 2U], float
+        Real form of H_mᴴH_m
+    heard : [B, M, 2, 2U], float
+        Real form of a_mᴴH_m
+    towards : [B, M, 2U, 2U], float
+        Real form of H_mᴴa_m a_mᴴH_m
+    gain : [B, M], float
+        Sensing SNR per unit of radiated power, g_m P_m
+    norm : float
+        ‖a_m‖² = Nt
+    weight : [B], float
+        Sensing weight β
+    """
+
+    users: Tensor
+    heard: Tensor
+    towards: Tensor
+    gain: Tensor
+    norm: float
+    weight: Tensor
+
+    @property
+    def num_aps(self) -> int:
+        """Number M of APs."""
+        return int(self.gain.shape[1])
+
+    @property
+    def num_users(self) -> int:
+        """Number U of UEs."""
+        return int(self.users.shape[-1]) // 2
+
+    def dual(self, phi: Tensor, xi: Tensor) -> Tensor:
+        """Real form [B, 2U, 2U] of K = Σ_m φ_m H_mᴴH_m + ξ_m H_mᴴa_m a_mᴴH_m."""
+        size = self.users.shape[-1]
+        both = ops.concatenate([self.users, self.towards], axis=1)
+        flat = ops.reshape(both, (-1, 2 * self.num_aps, size * size))
+        factors = ops.concatenate([phi, xi], axis=1)[:, None]
+        return ops.reshape(ops.matmul(factors, flat), (-1, size, size))
+
+    def times(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """H_mᴴH_m x [B, M, 2U, S] and a_mᴴH_m x [B, M, 2, S] for x [B, 2U, S]."""
+        size, columns = self.users.shape[-1], x.shape[-1]
+        rows = ops.concatenate([self.users, self.heard], axis=2)
+        flat = ops.matmul(ops.reshape(rows, (-1, self.num_aps * (size + 2), size)), x)
+        rows = ops.reshape(flat, (-1, self.num_aps, size + 2, columns))
+        return rows[:, :, :size], rows[:, :, size:]
+
+    def back(self, y: Tensor) -> Tensor:
+        """Σ_m H_mᴴa_m y_mᵀ [B, 2U, S] for y [B, M, 2, S]."""
+        size = self.users.shape[-1]
+        heard = ops.reshape(self.heard, (-1, 2 * self.num_aps, size))
+        flat = ops.reshape(y, (-1, 2 * self.num_aps, y.shape[-1]))
+        return ops.matmul(ops.swapaxes(heard, -1, -2), flat)
+
+
+def normalized(
+    state: ChannelState, dtype: str, extra_noise: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Channels times √P_m/σ_u as real and imaginary parts: two of [B, M, U, Nt].
+
+    ``extra_noise`` [B, U] is added to the noise power.
+    """
+    noise = ops.cast(state.noise_power, dtype)
+    if extra_noise is not None:
+        noise = noise + extra_noise
+    power = ops.cast(state.ap_power, dtype)
+    scale = (ops.sqrt(power)[:, :, None] / ops.sqrt(noise)[:, None, :])[..., None]
+    return ops.cast(ops.real(state.h), dtype) * scale, ops.cast(ops.imag(state.h), dtype) * scale
+
+
+def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gram:
+    """Inner products of the normalised channels ``h`` and of the first target's steering vectors.
+
+    Parameters
+    ----------
+    state : ChannelState
+        Channels
+    weight : [B], float
+        Sensing weight β
+    h : two of [B, M, U, Nt], float
+        Real and imaginary part of the normalised channels
+    """
+    dtype = real_dtype(weight)
+    real, imag = h
+    a = [ops.cast(part(state.a), dtype)[:, :, :1] for part in (ops.real, ops.imag)]
+    # [B, M, U + 1, 2 Nt], the last row the steering vector
+    rows = ops.concatenate([ops.concatenate([real, imag], -1), ops.concatenate(a, -1)], axis=2)
+    turned = ops.concatenate([imag, -real], -1)
+    columns = ops.concatenate([ops.concatenate([real, imag], -1), turned], axis=2)
+    # xᴴy has the real part x_r·y_r + x_i·y_i and the imaginary part x_r·y_i - x_i·y_r
+    products = ops.matmul(rows, ops.swapaxes(columns, -1, -2))
+    num_users = state.num_users
+    re, im = products[..., :num_users], products[..., num_users:]
+    users = _real_form(re[:, :, :num_users], im[:, :, :num_users])
+    heard = _real_form(re[:, :, num_users:], im[:, :, num_users:])
+    towards = ops.matmul(ops.swapaxes(heard, -1, -2), heard)
+    gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
+    return Gram(users, heard, towards, gain, float(state.num_tx_ant), weight)
+
+
+def _real_form(real: Tensor, imag: Tensor) -> Tensor:
+    top = ops.concatenate([real, -imag], axis=-1)
+    return ops.concatenate([top, ops.concatenate([imag, real], axis=-1)], axis=-2)

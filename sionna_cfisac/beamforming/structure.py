@@ -1,0 +1,206 @@
+r"""Beams with the structure of the optimum, and two kinds of step that improve them.
+
+All beams here are combinations of each AP's channels and steering vector,
+
+.. math:: \mathbf{F}_m \propto \mathbf{H}_m \mathbf{X} + \mathbf{a}_m \mathbf{y}_m^T,
+
+with one U×U matrix X for all APs and each AP scaled to its power. Everything is computed from
+:class:`~sionna_cfisac.beamforming.gram.Gram`, with natural logarithms.
+"""
+
+from typing import NamedTuple
+
+from keras import ops
+
+from sionna_cfisac.beamforming.gram import Gram
+from sionna_cfisac.state import Tensor, real_dtype
+
+# keeps roots and quotients finite where an AP has no power or a UE no channel
+_TINY = 1e-20
+# a UE that is switched off keeps this much, of at most 1, so that the equations stay regular
+_LEAST_Q = 1e-8
+_EPSILON = {"float32": 1.2e-7, "float64": 2.3e-16}
+
+
+class Multipliers(NamedTuple):
+    """Positive numbers that fix the beams.
+
+    Attributes
+    ----------
+    mu : [B, M], float
+        Price μ_m of each AP's power
+    odds : [B, M], float
+        r_m / (1 - r_m), where r_m = κ g_m Nt / μ_m is the relative price of sensing
+    q : [B, U], float
+        Powers of the dual uplink
+    p : [B, U], float
+        Powers of the streams, up to a common factor
+    """
+
+    mu: Tensor
+    odds: Tensor
+    q: Tensor
+    p: Tensor
+
+
+class Beams(NamedTuple):
+    """Beams F_m = s_m (H_m X + a_m y_mᵀ), where s_m gives each AP unit power.
+
+    Attributes
+    ----------
+    x : [B, 2U, U], float
+        X, real parts above imaginary parts
+    y : [B, M, 2, U], float
+        y_m, real and imaginary part
+    users : [B, M, 2U, U], float
+        H_mᴴH_m X
+    heard : [B, M, 2, U], float
+        a_mᴴH_m X
+    norm : [B, M], float
+        ‖H_m X + a_m y_mᵀ‖, positive
+    """
+
+    x: Tensor
+    y: Tensor
+    users: Tensor
+    heard: Tensor
+    norm: Tensor
+
+
+class Effect(NamedTuple):
+    """What beams achieve.
+
+    Attributes
+    ----------
+    z : [B, 2U, U], float
+        HᴴF, the streams at the UEs, real parts above imaginary parts
+    lit : [B, M, 2, U], float
+        a_mᴴF_m, the streams at the target
+    signal, interference : [B, U], float
+        Numerator and denominator of the SINR
+    snr : [B], float
+        Sensing SNR
+    """
+
+    z: Tensor
+    lit: Tensor
+    signal: Tensor
+    interference: Tensor
+    snr: Tensor
+
+
+def closed_form(gram: Gram) -> Multipliers:
+    r"""The guess :math:`\mu = (U+\beta)/M, r = \beta/(U+\beta), q = 1`, equal streams."""
+    ones = ops.ones_like(gram.gain)
+    mu = ((gram.num_users + gram.weight) / gram.num_aps)[:, None] * ones
+    odds = (gram.weight / gram.num_users)[:, None] * ones
+    q = ops.ones_like(gram.users[:, 0, : gram.num_users, 0])
+    return Multipliers(mu, odds, q, q)
+
+
+def structured(gram: Gram, at: Multipliers) -> Beams:
+    r"""Beams of the structure at given multipliers.
+
+    .. math::
+        \mathbf{K} = \sum_m \phi_m \mathbf{H}_m^H\mathbf{H}_m
+            + \xi_m \mathbf{H}_m^H\mathbf{a}_m \mathbf{a}_m^H\mathbf{H}_m, \quad
+        \mathbf{X} = (\mathbf{I} + \mathrm{diag}(q)\mathbf{K})^{-1} \mathrm{diag}(\sqrt{p}), \quad
+        \mathbf{F}_m \propto \phi_m \mathbf{H}_m \mathbf{X}
+            + \xi_m \mathbf{a}_m \mathbf{a}_m^H \mathbf{H}_m \mathbf{X}
+
+    with :math:`\phi_m = 1/\mu_m` and :math:`\xi_m = \phi_m r_m / (N_t (1 - r_m))`.
+    """
+    phi = 1.0 / at.mu
+    share = at.odds / gram.norm  # ξ/φ
+    eye = ops.eye(2 * gram.num_users, gram.num_users, dtype=phi.dtype)
+    x = _mix(gram.dual(phi, phi * share), at.q, eye * ops.sqrt(at.p)[:, None, :])
+    users, heard = gram.times(x)
+    return _beams(gram, x, share[..., None, None] * heard, users, heard)
+
+
+def power_step(at: Multipliers, beams: Beams) -> Multipliers:
+    r"""One step towards multipliers whose beams have equal power before they are scaled.
+
+    :math:`\mu_m \leftarrow \mu_m \|\mathbf{F}_m\| / \mathrm{rms}_n \|\mathbf{F}_n\|`; the fixed
+    point is the split of the optimum's power at these prices.
+    """
+    norm = beams.norm / at.mu
+    mean = ops.sqrt(ops.mean(ops.square(norm), axis=1, keepdims=True))
+    return at._replace(mu=at.mu * _step(norm, mean))
+
+
+def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
+    r"""One minorise–maximise step with given power prices, which move on by one step as well.
+
+    The surrogate of the rates and the tangent of the sensing SNR at the beams have the maximiser
+
+    .. math::
+        \mathbf{f}_s = (\mathbf{H}\mathbf{W}\mathbf{H}^H + \mathbf{D}_\mu)^{-1}
+            (\mathbf{b}_s + \kappa \mathbf{G} \mathbf{f}_s^0), \quad
+        w_u = 1 + \mathrm{SINR}_u, \quad \kappa = \beta / (1 + \mathrm{SNR})
+
+    at the right prices; then :math:`\mu_m \leftarrow \mu_m \|\mathbf{f}_m\|`.
+    """
+    effect = effect_of(gram, beams)
+    q = effect.signal / ((effect.signal + effect.interference) * effect.interference)
+    q = ops.maximum(q, _LEAST_Q)
+    num_users = gram.num_users
+    eye = ops.eye(num_users, dtype=q.dtype)
+    # w v on the diagonal, and κ g times the streams at the target
+    target = effect.z * ops.tile(eye, (2, 1)) / ops.tile(effect.interference, (1, 2))[..., None]
+    kappa = gram.weight / (1.0 + effect.snr)
+    price = kappa[:, None] * gram.gain
+    # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
+    total = ops.sum(q, axis=1) + kappa * effect.snr
+    mu = mu * (total / ops.sum(mu, axis=1))[:, None]
+    y = price[..., None, None] * effect.lit
+    phi = 1.0 / mu
+    known = gram.back(phi[..., None, None] * y)
+    # X = B - W Z with Z = K X + known
+    x = _mix(gram.dual(phi, ops.zeros_like(phi)), q, target - ops.tile(q, (1, 2))[..., None] * known)
+    users, heard = gram.times(x)
+    beams = _beams(gram, x, y, users, heard)
+    norm = beams.norm * phi
+    return mu * _step(norm, ops.ones_like(norm)), beams
+
+
+def effect_of(gram: Gram, beams: Beams) -> Effect:
+    """What the beams achieve with every AP at unit power."""
+    scale = (1.0 / beams.norm)[..., None, None]
+    num_users = gram.num_users
+    z = ops.sum(scale * beams.users, axis=1) + gram.back(scale * beams.y)
+    lit = scale * (beams.heard + gram.norm * beams.y)
+    power = ops.square(z[:, :num_users]) + ops.square(z[:, num_users:])
+    eye = ops.eye(num_users, dtype=power.dtype)
+    signal = ops.sum(power * eye, axis=-1)
+    interference = 1.0 + ops.sum(power * (1.0 - eye), axis=-1)
+    snr = ops.sum(gram.gain * ops.sum(ops.square(lit), axis=(2, 3)), axis=1)
+    return Effect(z, lit, signal, interference, snr)
+
+
+def _beams(gram: Gram, x: Tensor, y: Tensor, users: Tensor, heard: Tensor) -> Beams:
+    power = (
+        ops.sum(x[:, None] * users, axis=(2, 3))
+        + 2.0 * ops.sum(heard * y, axis=(2, 3))
+        + gram.norm * ops.sum(ops.square(y), axis=(2, 3))
+    )
+    return Beams(x, y, users, heard, ops.sqrt(ops.maximum(power, _TINY)))
+
+
+def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
+    """Solution of (I + diag(q) K) X = right for positive q, through a symmetric system."""
+    root = ops.tile(ops.sqrt(q), (1, 2))[..., None]
+    matrix = root * k * ops.swapaxes(root, 1, 2)
+    eye = ops.eye(k.shape[-1], dtype=k.dtype)
+    # what rounding may take from the smallest eigenvalue, at least, so that it stays positive
+    rounding = 4.0 * _EPSILON[real_dtype(k)] * ops.sum(matrix * eye, axis=(1, 2), keepdims=True)
+    matrix = matrix + (1.0 + rounding) * eye
+    factor = ops.cholesky(matrix)
+    x = ops.solve_triangular(factor, right / root, lower=True)
+    return root * ops.solve_triangular(ops.swapaxes(factor, -1, -2), x, lower=False)
+
+
+def _step(norm: Tensor, mean: Tensor) -> Tensor:
+    """norm / mean, where an AP without channels stays where it is; at most a factor of 10."""
+    silent = norm <= 2.0 * _TINY**0.5
+    return ops.clip(ops.where(silent, mean, norm) / mean, 0.1, 10.0)
