@@ -15,14 +15,14 @@ from sionna_cfisac.scenario.channel_specs import CHANNELS, SLOT_CHANNELS, Placed
 from sionna_cfisac.scenario.errors import ScenarioError
 from sionna_cfisac.scenario.load import study_of
 from sionna_cfisac.scenario.training import make_network
-from sionna_cfisac.scenario.training_specs import HeteroGNNNetworkSpec
+from sionna_cfisac.scenario.training_specs import NETWORKS, DualGNNNetworkSpec, HeteroGNNNetworkSpec
 
 # set by other sections of the file, or by the runner
 ELSEWHERE = {
     "num_aps", "num_users", "num_tx_ant", "num_targets", "total_power", "ap_power", "noise_power",
     "sensing_noise_power", "sensing_gain", "rcs", "seed", "dtype", "name",
 }  # fmt: skip
-TRAINED = {"hetero_gnn": HeteroGNNNetworkSpec}
+STEPS = {"refine", "polish"}  # of a network, when it is trained and when it is used
 NETWORK = {
     "hidden_dim": 6,
     "num_layers": 2,
@@ -95,13 +95,13 @@ def test_every_key_of_a_tapped_delay_line_arrives() -> None:
     assert made.num_tx_ant == 8
 
 
-@pytest.mark.parametrize("kind", [kind for kind in BEAMFORMERS if kind not in TRAINED])
+@pytest.mark.parametrize("kind", [kind for kind in BEAMFORMERS if kind not in NETWORKS])
 def test_every_argument_of_a_beamformer_has_a_key(kind: str) -> None:
     keys = set(BEAMFORMERS[kind].model_fields) - {"type", "label"}
     assert keys == arguments(type(make_beamformer(BEAMFORMERS[kind].model_validate(kind), 1.0)))
 
 
-@pytest.mark.parametrize("kind", TRAINED)
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_every_argument_of_a_network_has_a_key_where_it_is_trained_or_used(kind: str) -> None:
     network = getattr(beamforming, BEAMFORMER_CLASSES[kind])
     architecture = set(network().architecture())
@@ -109,8 +109,9 @@ def test_every_argument_of_a_network_has_a_key_where_it_is_trained_or_used(kind:
     used = arguments(network) - architecture - {"dtype", "name"}
     assert set(BEAMFORMERS[kind].model_fields) - {"type", "label", "weights"} == used
     # and for training.beamformer, all but the antennas, which network.num_tx_ant gives
-    trained = set(TRAINED[kind].model_fields) - {"type"}
+    trained = set(NETWORKS[kind].model_fields) - {"type"} - STEPS
     assert trained == architecture - ELSEWHERE == arguments(network) - ELSEWHERE - used
+    assert set(NETWORKS[kind].model_fields) & STEPS == used & STEPS
 
 
 def test_the_keys_of_the_network_to_train_arrive() -> None:
@@ -121,8 +122,18 @@ def test_the_keys_of_the_network_to_train_arrive() -> None:
     assert make_network(scenario).architecture() == {"num_tx_ant": 3, **NETWORK}
 
 
-def test_what_the_network_to_train_leaves_out_is_its_own_default() -> None:
-    training = {"beamformer": "hetero_gnn", "steps": 10}
+def test_the_keys_of_a_network_of_multipliers_arrive() -> None:
+    network = {"hidden_dim": 5, "num_layers": 1, "negative_slope": 0.3, "refine": 1, "polish": 3}
+    assert set(network) == set(DualGNNNetworkSpec.model_fields) - {"type"}
+    training = {"beamformer": {"type": "dual_gnn", **network}, "steps": 10}
+    tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
+    made = make_network(study_of(tree, "test").scenario)
+    assert {key: getattr(made, key) for key in network} == network
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_what_the_network_to_train_leaves_out_is_its_own_default(kind: str) -> None:
+    training = {"beamformer": kind, "steps": 10}
     tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
     made = make_network(study_of(tree, "test").scenario)
     assert made.architecture() == type(made)().architecture()

@@ -12,7 +12,7 @@ import pytest
 from training_helpers import TEXT, Train
 
 from sionna_cfisac import cli
-from sionna_cfisac.beamforming import HeteroGNNBeamformer
+from sionna_cfisac.beamforming import DualGNNBeamformer, HeteroGNNBeamformer
 from sionna_cfisac.scenario import training
 from sionna_cfisac.scenario.errors import ScenarioError
 from sionna_cfisac.scenario.load import load_study
@@ -53,7 +53,7 @@ def problems(tmp_path: Path) -> Problems:
         (
             "hetero_gnn",
             "gnn",
-            ["7: training.beamformer.type: expected hetero_gnn, got 'gnn'"],
+            ["7: training.beamformer.type: unknown network to train 'gnn'; expected one of "],
         ),
         (
             "steps: 12",
@@ -231,7 +231,8 @@ def test_a_training_starts_from_the_initial_weights(
 
 def test_defaults_of_the_architecture_are_those_of_the_network() -> None:
     architecture = HeteroGNNBeamformer(2).architecture()
-    assert architecture == {"num_tx_ant": 2, **ARCHITECTURE_DEFAULTS}
+    assert architecture == {"num_tx_ant": 2, **ARCHITECTURE_DEFAULTS["hetero_gnn"]}
+    assert DualGNNBeamformer().architecture() == ARCHITECTURE_DEFAULTS["dual_gnn"]
 
 
 def test_channels_are_those_of_the_scenario_in_single_precision(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class DualGraphNetwork(keras.layers.Layer):
             _Affine((width,), hidden_dim, negative_slope, dtype, f"embed_{what}")
             for what, width in widths.items()
         ]
-        self._layers = [
+        self._rounds = [
             DualGraphLayer(
                 hidden_dim,
                 negative_slope,
@@ -174,7 +174,7 @@ class DualGraphNetwork(keras.layers.Layer):
         graph = DualGraph(
             *(layer.sum(x) for layer, x in zip(self._embed, features, strict=True))
         )
-        for layer in self._layers:
+        for layer in self._rounds:
             graph = layer(graph, coupling)
         at_ap = ops.concatenate([graph.ap, graph.ap_target[:, :, 0]], axis=-1)
         return linear(at_ap, self._at_ap), linear(graph.ue, self._at_ue)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.arguments import number
+from sionna_cfisac.arguments import flag, number
 from sionna_cfisac.arrays import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed
@@ -52,6 +52,11 @@ class ImperfectCSI(keras.layers.Layer):
     Channels with a direct path are treated as Gaussian ones of the same power. Everything but ``h``
     is known.
 
+    What an AP at full power sends over the unknown part of its channels,
+    :math:`\sum_m \epsilon_{mu}^2 P_m` for UE u, acts like noise, whatever the beams are. With
+    ``allow_for_error`` it is part of the noise power that the transmitters are told, so that any
+    beamformer allows for the error.
+
     Parameters
     ----------
     error_variance : None or float
@@ -60,6 +65,8 @@ class ImperfectCSI(keras.layers.Layer):
         ρ in dB, instead of ``error_variance``
     correlation : float
         c, above 0 and at most 1; see :func:`jakes_correlation`
+    allow_for_error : bool
+        Whether the noise power that comes out contains the interference from the errors
     seed : None or int
         Seed of the layer's own generator, which moves on with every call
     dtype : None, "float32" or "float64"
@@ -79,7 +86,7 @@ class ImperfectCSI(keras.layers.Layer):
     Output
     ------
     ChannelState
-        With the estimate in place of ``h``
+        With the estimate in place of ``h``, and the noise power told to the transmitters
 
     Raises
     ------
@@ -99,6 +106,7 @@ class ImperfectCSI(keras.layers.Layer):
         *,
         pilot_snr_db: float | None = None,
         correlation: float = 1.0,
+        allow_for_error: bool = False,
         seed: int | None = None,
         dtype: str | None = None,
         name: str | None = None,
@@ -120,6 +128,7 @@ class ImperfectCSI(keras.layers.Layer):
         self.correlation = number(correlation, "correlation", 0.0, 1.0)
         if correlation == 0:
             raise ValueError("correlation: expected more than 0, got 0: nothing would be known")
+        self.allow_for_error = flag(allow_for_error, "allow_for_error")
         self.seed = None if seed is None else check_seed(seed)
         self._generator = keras.random.SeedGenerator(None if seed is None else _word(seed))
 
@@ -151,11 +160,15 @@ class ImperfectCSI(keras.layers.Layer):
         w = draws.complex_normal(tuple(ops.shape(state.h)), generator, dtype)
         keep = known[..., None]
         spread = ops.sqrt(known * (1.0 - known) * gain)[..., None]
+        noise = state.noise_power
+        if self.allow_for_error:
+            noise = noise + ops.sum(self.error_power(gain) * state.ap_power[..., None], axis=1)
         return state._replace(
             h=to_complex(
                 keep * ops.real(state.h) + spread * ops.real(w),
                 keep * ops.imag(state.h) + spread * ops.imag(w),
-            )
+            ),
+            noise_power=noise,
         )
 
     def known_share(self, link_gain: Tensor) -> Tensor:
@@ -168,12 +181,17 @@ class ImperfectCSI(keras.layers.Layer):
             first = received / (1.0 + received)
         return self.correlation**2 * first
 
+    def error_power(self, link_gain: Tensor) -> Tensor:
+        """Variance ε² g of the error of each antenna's channel [B, M, U], for gains [B, M, U]."""
+        return (1.0 - self.known_share(link_gain)) * link_gain
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for Keras' serialisation."""
         return {
             "error_variance": self.error_variance,
             "pilot_snr_db": self.pilot_snr_db,
             "correlation": self.correlation,
+            "allow_for_error": self.allow_for_error,
             "seed": self.seed,
             "dtype": self.compute_dtype,
             "name": self.name,

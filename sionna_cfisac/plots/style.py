@@ -87,6 +87,8 @@ _OWN = {
     # no two of joint, WMMSE and the networks share a line style either
     "hetero_gnn": Style(_COLORS[6], "x", "-."),
     "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
+    "dual_gnn": Style("#111111", "*", "-"),
+    "closed_form_dual": Style("#7f7f7f", "h", "--"),
     UPPER_BOUND: _BOUND,
 }
 # variants of the networks take the looks of these, too, where they are free
@@ -99,6 +101,8 @@ _METHODS = {
     "sensing_conjugate": "Conjugate (sensing)",
     "nullspace_sensing": "Null-space sensing",
     "hetero_gnn": "GNN",
+    "dual_gnn": "Dual GNN",
+    "closed_form_dual": "Closed-form duals",
     UPPER_BOUND: "Upper bound",
 }
 _METRICS = {

@@ -11,6 +11,7 @@ from sionna_cfisac.scenario.channel_specs import CHANNELS
 from sionna_cfisac.scenario.document import Path, dotted
 from sionna_cfisac.scenario.errors import closest, show, suggestion
 from sionna_cfisac.scenario.schema import ScenarioSpec
+from sionna_cfisac.scenario.training_specs import NETWORKS
 
 _EXPECTED = {
     "int_type": "an integer",
@@ -109,9 +110,12 @@ def _key_hint(path: Path, tree: Any) -> str:
 
 
 def _union(path: Path, value: Any) -> tuple[Path, str]:
-    noun, names = (
-        ("channel", list(CHANNELS)) if path == ("channel",) else ("beamformer", beamformer_names())
-    )
+    if path[-1:] == ("channel",):
+        noun, names = "channel", list(CHANNELS)
+    elif path[:1] == ("training",):
+        noun, names = "network to train", list(NETWORKS)
+    else:
+        noun, names = "beamformer", beamformer_names()
     kind = type_of(value)
     if isinstance(value, dict):
         if "type" not in value:

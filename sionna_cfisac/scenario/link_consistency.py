@@ -170,6 +170,12 @@ def _csi(scenario: ScenarioSpec) -> Iterator[Conflict]:
             "expected either error_variance or pilot_snr_db, got both",
             (("csi", "error_variance"),),
         )
+    if csi is not None and csi.allow_for_error and scenario.link is not None:
+        yield Conflict(
+            ("csi", "allow_for_error"),
+            "the methods of a link are told the noise power alone; remove this key",
+            (("link",),),
+        )
 
 
 def _detection(scenario: ScenarioSpec) -> Iterator[Conflict]:

@@ -105,6 +105,11 @@ class CSISpec(Spec):
         description="Correlation between the channel when it was estimated and when the beams are "
         "used; default 1",
     )
+    allow_for_error: bool | None = Field(
+        None,
+        description="Whether every method is told the noise power plus the interference that the "
+        "errors cause; not with a link; default false",
+    )
 
 
 class DetectionSpec(Spec):

@@ -177,7 +177,9 @@ def _bound(scenario: ScenarioSpec, state: ChannelState, beams: dict[str, Any]) -
     optimal = [
         beams[label_of(spec)]
         for spec in scenario.beamformers
-        if isinstance(spec, JointSpec) and spec.sensing_weight in (None, weight)
+        if isinstance(spec, JointSpec)
+        and spec.sensing_weight in (None, weight)
+        and spec.max_iterations is None
     ]
     f = optimal[0] if optimal else None
     bound = beamforming.upper_bound(

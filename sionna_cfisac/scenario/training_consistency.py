@@ -61,7 +61,7 @@ def _initial_weights(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Con
     given = spec.beamformer.model_dump(exclude_none=True, exclude={"type", "refine", "polish"})
     network = {**ARCHITECTURE_DEFAULTS[spec.beamformer.type], **given}
     if spec.beamformer.type == "hetero_gnn":
-        network["num_tx_ant"] = scenario.network.num_tx_ant
+        network = {"num_tx_ant": scenario.network.num_tx_ant, **network}
     different = [
         f"{key} {stored[key]}, not {value}"
         for key, value in network.items()

@@ -65,6 +65,11 @@ class DualGNNNetworkSpec(TypedSpec):
     )
 
 
+NETWORKS: dict[str, type[TypedSpec]] = {
+    "hetero_gnn": HeteroGNNNetworkSpec,
+    "dual_gnn": DualGNNNetworkSpec,
+}
+
 NetworkToTrain = Annotated[
     Annotated[HeteroGNNNetworkSpec, Tag("<hetero_gnn>")]
     | Annotated[DualGNNNetworkSpec, Tag("<dual_gnn>")],

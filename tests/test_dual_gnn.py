@@ -1,0 +1,290 @@
+"""The network of multipliers: symmetries, power, gradients, errors of estimates, wrong input."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from reference_dual import make_dual, unitary
+from reference_gnn import make_state, single
+
+from sionna_cfisac import ChannelState, metrics
+from sionna_cfisac.beamforming import Beamformer, DualGNNBeamformer
+
+
+@pytest.fixture(scope="module")
+def state():
+    return make_state()
+
+
+@pytest.fixture(scope="module", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format)
+def network(request):
+    refine, polish = request.param
+    return make_dual(refine=refine, polish=polish)
+
+
+def test_rotating_the_phases_of_the_channels_rotates_the_beams(network, state):
+    rng = np.random.default_rng(1)
+    # the UEs' phases, which their beams follow, and the target's, which nobody sees
+    turn = np.exp(2j * np.pi * rng.random((3, 1, 2, 1)))
+    unseen = np.exp(2j * np.pi * rng.random((3, 3, 1, 1)))
+    moved = state._replace(h=state.h * turn, a=state.a * unseen)
+    np.testing.assert_allclose(network(moved), np.asarray(network(state)) * turn, atol=1e-12)
+
+
+def test_unitary_rotations_of_the_antennas_rotate_the_beams(network, state):
+    rng = np.random.default_rng(2)
+    turn = np.stack([unitary(rng, 4) for _ in range(3)])  # one for each AP
+
+    def rotated(x):
+        return np.einsum("mij,bmuj->bmui", turn, x)
+
+    moved = state._replace(h=rotated(state.h), a=rotated(state.a))
+    np.testing.assert_allclose(network(moved), rotated(np.asarray(network(state))), atol=1e-12)
+
+
+def test_permuting_aps_permutes_the_beams(network, state):
+    order = [2, 0, 1]
+    moved = state._replace(
+        h=state.h[:, order],
+        a=state.a[:, order],
+        sensing_gain=state.sensing_gain[:, :, order],
+        ap_power=state.ap_power[:, order],
+    )
+    np.testing.assert_allclose(network(moved), np.asarray(network(state))[:, order], atol=1e-12)
+
+
+def test_permuting_users_permutes_their_beams(network):
+    state, order = make_state(num_users=4), [1, 3, 2, 0]
+    moved = state._replace(h=state.h[:, :, order], noise_power=state.noise_power[:, order])
+    np.testing.assert_allclose(network(moved), np.asarray(network(state))[:, :, order], atol=1e-12)
+
+
+def test_only_the_ratio_of_power_and_noise_matters(network, state):
+    moved = state._replace(
+        h=3.0 * state.h, noise_power=18.0 * state.noise_power, ap_power=2.0 * state.ap_power,
+        sensing_noise_power=2.0 * state.sensing_noise_power,
+    )  # fmt: skip
+    expected = np.sqrt(2.0) * np.asarray(network(state))
+    np.testing.assert_allclose(network(moved), expected, atol=1e-12)
+
+
+def test_unused_antennas_change_nothing_at_weight_zero(network, state):
+    # beams are combinations of the channels, which have nothing at the added antennas
+    def wider(x, value):
+        return np.concatenate([x, np.full((*x.shape[:-1], 4), value, complex)], axis=-1)
+
+    moved = state._replace(h=wider(state.h, 0.0), a=wider(state.a, 1.0))
+    f = np.asarray(network(moved, 0.0))
+    np.testing.assert_allclose(f[..., 4:], 0.0, atol=1e-12)
+    np.testing.assert_allclose(metrics.ap_power(f), state.ap_power, rtol=1e-10)
+
+
+def test_every_ap_uses_its_power_and_no_more(network, state):
+    np.testing.assert_allclose(metrics.ap_power(network(state)), state.ap_power, rtol=1e-10)
+    assert isinstance(network, Beamformer)
+
+
+def test_an_ap_without_power_stays_silent(network, state):
+    power = state.ap_power.copy()
+    power[:, 1] = 0.0
+    f = np.asarray(network(state._replace(ap_power=power)))
+    assert np.isfinite(f).all()
+    np.testing.assert_allclose((abs(f) ** 2).sum((2, 3)), power, atol=1e-12)
+
+
+@pytest.mark.parametrize("what", ["ue", "ap", "target"])
+def test_channels_of_zero_leave_the_beams_finite(network, state, what):
+    h, gain = state.h.copy(), state.sensing_gain.copy()
+    if what == "ue":
+        h[:, :, 0] = 0.0
+    elif what == "ap":
+        h[:, 0] = 0.0
+    else:
+        gain[:] = 0.0
+    f = np.asarray(network(state._replace(h=h, sensing_gain=gain)))
+    assert np.isfinite(f).all()
+    assert (metrics.ap_power(f) <= state.ap_power * (1 + 1e-10)).numpy().all()
+
+
+@pytest.mark.parametrize("sizes", list(itertools.product([1, 5], [1, 6], [1, 3])))
+def test_one_network_for_any_numbers_of_aps_users_and_antennas(network, sizes):
+    num_aps, num_users, num_ant = sizes
+    state = make_state(2, num_aps, 2, num_users, 1, num_ant)
+    f = network(state)
+    assert f.shape == (2, num_aps, num_users, num_ant)
+    np.testing.assert_allclose(metrics.ap_power(f), state.ap_power, rtol=1e-10)
+
+
+def test_weights_and_noise_are_those_of_each_channel(network, state):
+    weights = [0.0, 0.7, 30.0]
+    f = np.asarray(network(state, weights))
+    for b, weight in enumerate(weights):
+        alone = ChannelState(*(x[b : b + 1] for x in state))
+        np.testing.assert_allclose(f[b], network(alone, weight)[0], atol=1e-12)
+
+
+def test_before_training_the_multipliers_are_the_closed_form():
+    from sionna_cfisac.beamforming import ClosedFormDualBeamformer
+
+    state = make_state()
+    for steps in ({"refine": 0, "polish": 0}, {"refine": 2, "polish": 1}):
+        new = DualGNNBeamformer(sensing_weight=1.5, dtype="float64", **steps)
+        expected = ClosedFormDualBeamformer(1.5, **steps)(state)
+        np.testing.assert_allclose(new(state), expected, atol=1e-12)
+
+
+def test_candidates_are_the_beams_without_and_with_polish(state):
+    polished, raw = make_dual(polish=2), make_dual(polish=0)
+    first, second = polished.candidates(state, 1.5)
+    np.testing.assert_array_equal(first, raw(state))
+    np.testing.assert_array_equal(second, polished(state))
+    assert len(raw.candidates(state, 1.5)) == 1
+
+
+def gradients(network, state):
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(metrics.utility(state, network(state), 1.5))
+    return tape.gradient(loss, network.trainable_variables)
+
+
+def test_gradients_agree_with_finite_differences(network, state):
+    rng = np.random.default_rng(4)
+    # of the weights of every layer, in one random direction
+    steps = [rng.normal(size=w.shape) for w in network.trainable_variables]
+    slope = sum(
+        float(np.sum(g * s)) for g, s in zip(gradients(network, state), steps, strict=True)
+    )
+    values = []
+    for sign in (1e-5, -1e-5):
+        for weight, step in zip(network.trainable_variables, steps, strict=True):
+            weight.assign_add(sign * step)
+        values.append(-float(np.mean(metrics.utility(state, network(state), 1.5))))
+        for weight, step in zip(network.trainable_variables, steps, strict=True):
+            weight.assign_sub(sign * step)
+    np.testing.assert_allclose((values[0] - values[1]) / 2e-5, slope, rtol=1e-5)
+
+
+def test_every_weight_has_a_gradient_and_all_are_finite(network, state):
+    power = state.ap_power.copy()
+    power[0, 1] = 0.0
+    for gradient in gradients(network, state._replace(ap_power=power)):
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 0
+
+
+@pytest.mark.parametrize(
+    "variance",
+    [0.3, [0.1, 0.2, 0.3], np.full((3, 2), 0.2), np.random.default_rng(1).uniform(size=(3, 3, 2))],
+    ids=["number", "B", "BU", "BMU"],
+)
+def test_errors_of_the_estimate_act_like_noise(network, state, variance):
+    variance = np.asarray(variance)
+    per_link = np.zeros((3, 3, 2)) + variance.reshape(
+        {0: (), 1: (3, 1, 1), 2: (3, 1, 2), 3: (3, 3, 2)}[variance.ndim]
+    )
+    noise = state.noise_power + (per_link * state.ap_power[..., None]).sum(1)
+    expected = network(state._replace(noise_power=noise))
+    np.testing.assert_allclose(network(state, error_variance=variance), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("variance", "message"),
+    [
+        (-0.1, "expected finite, non-negative numbers, got -0.1"),
+        (np.inf, "expected finite, non-negative numbers"),
+        (np.ones((3, 3)), r"expected a number or shape .*got \(3, 3\)"),
+        (np.ones((3, 3, 2, 4)), r"expected a number or shape .*got \(3, 3, 2, 4\)"),
+        ("little", "expected numbers, got 'little'"),
+    ],
+)
+def test_a_wrong_error_variance_is_refused(state, variance, message):
+    with pytest.raises(ValueError, match=f"^error_variance: {message}"):
+        make_dual()(state, error_variance=variance)
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"hidden_dim": 0}, "hidden_dim"),
+        ({"num_layers": 0}, "num_layers"),
+        ({"negative_slope": 1.5}, "negative_slope"),
+        ({"refine": -1}, "refine"),
+        ({"polish": 1.0}, "polish"),
+        ({"sensing_weight": -0.1}, "sensing_weight"),
+        ({"dtype": "float16"}, "dtype"),
+    ],
+)
+def test_wrong_arguments_are_named(options, argument):
+    with pytest.raises(ValueError, match=rf"^{argument}: expected .*got "):
+        DualGNNBeamformer(**options)
+
+
+def test_a_wrong_state_is_refused(state):
+    network = make_dual()
+    with pytest.raises(ValueError, match="^noise_power: expected positive values"):
+        network(state._replace(noise_power=0 * state.noise_power))
+    with pytest.raises(ValueError, match=r"^state\.a: these beams are for one target"):
+        network(make_state(num_targets=2))
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected .*constructor.*got None"):
+        DualGNNBeamformer()(state)
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected a number or shape \[3\]"):
+        network(state, np.ones(2))
+
+
+def test_configuration():
+    network = make_dual(refine=3, polish=1, name="mine")
+    network.trainable = False
+    copy = DualGNNBeamformer.from_config(network.get_config())
+    assert copy.get_config() == network.get_config()
+    assert (copy.name, copy.refine, copy.polish, copy.compute_dtype) == ("mine", 3, 1, "float64")
+    assert not copy.trainable_weights
+
+
+def test_single_precision(state):
+    network = make_dual(dtype="float32")
+    f = network(single(state))
+    assert f.dtype == tf.complex64
+    np.testing.assert_allclose(f, make_dual()(state), atol=1e-4)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_graph_and_xla_agree_with_eager(network, state, jit_compile):
+    compiled = tf.function(network, jit_compile=jit_compile)
+    tensors = ChannelState(*map(tf.constant, state))
+    np.testing.assert_allclose(compiled(tensors), network(state), atol=1e-12)
+
+
+def test_one_trace_for_any_batch(state):
+    network = make_dual()
+    signature = ChannelState(*(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in state))
+
+    @tf.function(input_signature=[signature, tf.TensorSpec([None], tf.float64)])
+    def run(state, sensing_weight):
+        return network(state, sensing_weight, sensing_weight)
+
+    for batch in (1, 5):
+        state, weight = make_state(batch), np.linspace(0.5, 3.0, batch)
+        np.testing.assert_allclose(run(state, weight), network(state, weight, weight), atol=1e-12)
+
+
+def test_in_a_functional_model_that_is_saved_and_loaded(state, tmp_path):
+    network = make_dual()
+    inputs = [keras.Input(x.shape[1:], dtype=str(x.dtype)) for x in state]
+    weight = keras.Input((), dtype="float64")
+    f = network(ChannelState(*inputs), weight)
+    assert f.shape == (None, 3, 2, 4)
+    values = [*map(tf.constant, state), tf.constant([0.1, 1.0, 8.0], tf.float64)]
+    keras.Model([*inputs, weight], f).save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(values), network(state, values[-1]), atol=1e-12)
+
+
+def test_weights_are_saved_and_loaded_with_other_steps(state, tmp_path):
+    network = make_dual(polish=2)
+    network.save(tmp_path / "net")
+    loaded = DualGNNBeamformer.load(
+        tmp_path / "net", sensing_weight=1.5, polish=0, dtype="float64"
+    )
+    np.testing.assert_allclose(loaded(state), make_dual(polish=0)(state), atol=1e-12)
