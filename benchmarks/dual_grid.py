@@ -111,12 +111,17 @@ def run(cache, num_channels, only):
 
 def report(rows, num_channels):
     percent = "{:.2f}".format
-    print(f"Share of the joint optimum in %, {num_channels} channels a cell: mean (1st percentile)\n")
+    print(
+        f"Share of the joint optimum in %, {num_channels} channels a cell: mean (1st percentile)\n"
+    )
     paper = [row for row in rows if row[0] == "paper"]
     table(
         ["β at the paper's set-up", *VARIANTS],
         [
-            [f"{row[5]:g}", *(f"{percent(100 * row[i])} ({percent(100 * row[i + 1])})" for i in (6, 8, 10))]
+            [
+                f"{row[5]:g}",
+                *(f"{percent(100 * row[i])} ({percent(100 * row[i + 1])})" for i in (6, 8, 10)),
+            ]
             for row in paper
         ],
     )
@@ -154,7 +159,9 @@ def main():
     with ((arguments.cache or Path()) / "dual_grid.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         names = [f"{name} {what}" for name in VARIANTS for what in ("mean", "p1")]
-        writer.writerow(["channel", "num_aps", "num_users", "num_tx_ant", "snr or power", "weight", *names])
+        writer.writerow(
+            ["channel", "num_aps", "num_users", "num_tx_ant", "snr or power", "weight", *names]
+        )
         writer.writerows(rows)
     report(rows, num_channels)
 

@@ -34,9 +34,7 @@ class FullProblem:
 
     def unit(self, f):
         f = self.per_ap(f)
-        return (f / np.sqrt((abs(f) ** 2).sum((1, 2), keepdims=True))).reshape(
-            -1, self.num_users
-        )
+        return (f / np.sqrt((abs(f) ** 2).sum((1, 2), keepdims=True))).reshape(-1, self.num_users)
 
     def physical(self, f):
         """Beams [M, U, Nt] at the APs' power."""

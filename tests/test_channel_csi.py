@@ -150,3 +150,30 @@ def test_gains_that_are_not_those_of_the_channels_are_refused() -> None:
 def test_wrong_gains_are_refused() -> None:
     with pytest.raises(ValueError, match=r"link_gain: expected shape \[B, 2, 2\], got \(3, 4\)"):
         ImperfectCSI(0.1)(CHANNEL(3, seed=1), link_gain=np.ones((3, 4), "float32"))
+
+
+def test_error_power_and_what_the_transmitters_are_told_of_it() -> None:
+    state = CellFreeChannel(3, 2, 4, ap_power=[0.1, 0.2, 0.7], noise_power=[0.1, 0.5])(4, seed=1)
+    gain = np.random.default_rng(2).uniform(0.5, 2.0, (4, 3, 2)).astype("float32")
+    layer = ImperfectCSI(pilot_snr_db=3.0, correlation=0.9, allow_for_error=True)
+    error = np.asarray(layer.error_power(gain))
+    rho = 10**0.3
+    np.testing.assert_allclose(error, gain * (1 - 0.81 * rho * gain / (1 + rho * gain)), rtol=1e-5)
+    known = layer(state, gain, seed=3)
+    added = np.einsum("bmu,m->bu", error, [0.1, 0.2, 0.7])
+    np.testing.assert_allclose(known.noise_power, state.noise_power + added, rtol=1e-5)
+    silent = ImperfectCSI(pilot_snr_db=3.0, correlation=0.9)(state, gain, seed=3)
+    np.testing.assert_array_equal(silent.h, known.h)
+    np.testing.assert_array_equal(silent.noise_power, state.noise_power)
+
+
+def test_what_an_ap_at_full_power_sends_over_the_unknown_part_is_the_error_power() -> None:
+    state = CellFreeChannel(2, 2, 4)(20_000, seed=5)
+    layer = ImperfectCSI(0.3)
+    known = layer(state, seed=6)
+    f = RZFBeamformer()(known).numpy()
+    error = state.h.numpy() - known.h.numpy()
+    heard = (abs(np.einsum("bmun,bmsn->bus", error.conj(), f)) ** 2).sum(-1)
+    expected = 0.3 * state.ap_power.numpy()[0].sum()
+    spread = heard.std(axis=0, ddof=1) / np.sqrt(len(heard))
+    assert (abs(heard.mean(axis=0) - expected) < 4 * spread).all()

@@ -1,6 +1,9 @@
 """The network of multipliers: symmetries, power, gradients, errors of estimates, wrong input."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -8,9 +11,14 @@ import pytest
 import tensorflow as tf
 from reference_dual import make_dual, unitary
 from reference_gnn import make_state, single
+from without_tensorflow import WITHOUT_TENSORFLOW
 
 from sionna_cfisac import ChannelState, metrics
-from sionna_cfisac.beamforming import Beamformer, DualGNNBeamformer
+from sionna_cfisac.beamforming import (
+    Beamformer,
+    ClosedFormDualBeamformer,
+    DualGNNBeamformer,
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +26,9 @@ def state():
     return make_state()
 
 
-@pytest.fixture(scope="module", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format)
+@pytest.fixture(
+    scope="module", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format
+)
 def network(request):
     refine, polish = request.param
     return make_dual(refine=refine, polish=polish)
@@ -126,8 +136,6 @@ def test_weights_and_noise_are_those_of_each_channel(network, state):
 
 
 def test_before_training_the_multipliers_are_the_closed_form():
-    from sionna_cfisac.beamforming import ClosedFormDualBeamformer
-
     state = make_state()
     for steps in ({"refine": 0, "polish": 0}, {"refine": 2, "polish": 1}):
         new = DualGNNBeamformer(sensing_weight=1.5, dtype="float64", **steps)
@@ -153,9 +161,7 @@ def test_gradients_agree_with_finite_differences(network, state):
     rng = np.random.default_rng(4)
     # of the weights of every layer, in one random direction
     steps = [rng.normal(size=w.shape) for w in network.trainable_variables]
-    slope = sum(
-        float(np.sum(g * s)) for g, s in zip(gradients(network, state), steps, strict=True)
-    )
+    slope = sum(float(np.sum(g * s)) for g, s in zip(gradients(network, state), steps, strict=True))
     values = []
     for sign in (1e-5, -1e-5):
         for weight, step in zip(network.trainable_variables, steps, strict=True):
@@ -223,7 +229,7 @@ def test_wrong_arguments_are_named(options, argument):
 
 def test_a_wrong_state_is_refused(state):
     network = make_dual()
-    with pytest.raises(ValueError, match="^noise_power: expected positive values"):
+    with pytest.raises(ValueError, match=r"^noise_power: expected positive values"):
         network(state._replace(noise_power=0 * state.noise_power))
     with pytest.raises(ValueError, match=r"^state\.a: these beams are for one target"):
         network(make_state(num_targets=2))
@@ -284,7 +290,50 @@ def test_in_a_functional_model_that_is_saved_and_loaded(state, tmp_path):
 def test_weights_are_saved_and_loaded_with_other_steps(state, tmp_path):
     network = make_dual(polish=2)
     network.save(tmp_path / "net")
-    loaded = DualGNNBeamformer.load(
-        tmp_path / "net", sensing_weight=1.5, polish=0, dtype="float64"
-    )
+    loaded = DualGNNBeamformer.load(tmp_path / "net", sensing_weight=1.5, polish=0, dtype="float64")
     np.testing.assert_allclose(loaded(state), make_dual(polish=0)(state), atol=1e-12)
+
+
+JAX = (
+    WITHOUT_TENSORFLOW
+    + r"""
+import jax
+import numpy as np
+
+from sionna_cfisac import ChannelState
+from sionna_cfisac.beamforming import ClosedFormDualBeamformer, DualGNNBeamformer
+
+data = np.load(sys.argv[1])
+state = ChannelState(*(data[name] for name in ChannelState._fields))
+network = DualGNNBeamformer.load(sys.argv[2], sensing_weight=1.5, refine=1, polish=1)
+np.savez(
+    sys.argv[3],
+    eager=network(state),
+    jit=jax.jit(network)(state),
+    closed=ClosedFormDualBeamformer(1.5, polish=1)(state),
+)
+assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
+"""
+)
+
+
+def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):
+    pytest.importorskip("jax")
+    network = make_dual(num_layers=1, refine=1, polish=1, dtype="float32")
+    network.save(tmp_path / "net")
+    np.savez(tmp_path / "in.npz", **single(state)._asdict())
+    files = [str(tmp_path / name) for name in ("in.npz", "net.weights.h5", "out.npz")]
+    run = subprocess.run(
+        [sys.executable, "-c", JAX, *files],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    theirs = np.load(tmp_path / "out.npz")
+    for name in ("eager", "jit"):
+        assert theirs[name].dtype == np.complex64
+        np.testing.assert_allclose(theirs[name], network(single(state)), atol=1e-4)
+    closed = ClosedFormDualBeamformer(1.5, polish=1)(single(state))
+    np.testing.assert_allclose(theirs["closed"], closed, atol=1e-4)

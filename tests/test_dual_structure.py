@@ -168,8 +168,11 @@ def test_steps_bring_the_guess_to_the_optimum(weight):
 
 @pytest.mark.parametrize(
     ("options", "argument"),
-    [({"sensing_weight": -1.0}, "sensing_weight"), ({"refine": -1}, "refine")]
-    + [({"polish": 0.5}, "polish")],
+    [
+        ({"sensing_weight": -1.0}, "sensing_weight"),
+        ({"refine": -1}, "refine"),
+        ({"polish": 0.5}, "polish"),
+    ],
 )
 def test_wrong_arguments_of_the_closed_form_are_named(options, argument):
     with pytest.raises(ValueError, match=f"^{argument}: expected .*got "):

@@ -10,6 +10,7 @@ from reference import ReferenceChannel
 from scipy.stats import kstest
 from training_helpers import WEIGHTS, batches, make_data, make_network
 
+from sionna_cfisac.beamforming import DualGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.state import ChannelState
 from sionna_cfisac.training import Draw, TrainingData, TrainingModel
@@ -166,3 +167,42 @@ def test_without_a_range_noise_and_weight_are_those_given() -> None:
 def test_wrong_arguments(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_log_utility_counts_relative_gains_and_every_candidate() -> None:
+    layers = [CellFreeChannel(2, 2, 4), CellFreeChannel(3, 1, 2)]
+    data = TrainingData(layers, batch_size=4, steps_per_epoch=1, seed=1, sensing_weight=WEIGHTS)
+    network = DualGNNBeamformer(hidden_dim=4, num_layers=1, polish=1)
+    model = TrainingModel(network, loss="log_utility")
+    (batch,) = data[0]
+    values = []
+    for fields in batch.values():
+        state = ChannelState(**{name: fields[name] for name in ChannelState._fields})
+        for f in network.candidates(state, fields["sensing_weight"]):
+            for index, weight in enumerate(fields["sensing_weight"]):
+                one = ReferenceChannel(state, index)
+                values.append(np.log(one.utility(np.asarray(f)[index], float(weight))))
+    assert len(values) == 2 * data.batch_size
+    loss = float(model.compute_loss(batch, None, model(batch)))
+    assert loss == pytest.approx(-np.mean(values), rel=1e-5)
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^loss: expected one of .*got 'rate'"):
+        TrainingModel(make_network(), loss="rate")
+
+
+def test_noise_is_scaled_from_the_layers_own() -> None:
+    layers = [CellFreeChannel(2, 2, 4, noise_power=[0.1, 0.3]), CellFreeChannel(2, 1, 4)]
+    options = {"batch_size": 6, "steps_per_epoch": 1, "seed": 1, "sensing_weight": 1.0}
+    scaled = TrainingData(layers, noise_scale=Draw(0.01, 100), **options)[0][0]
+    plain = TrainingData(layers, **options)[0][0]
+    for name, fields in scaled.items():
+        for key in ("noise_power", "sensing_noise_power"):
+            factor = fields[key] / plain[name][key]
+            np.testing.assert_allclose(factor, factor[:, :1] * np.ones_like(factor), rtol=1e-5)
+            assert len(np.unique(np.round(factor[:, 0], 6))) == len(factor)
+            assert ((factor > 0.0099) & (factor < 100.1)).all()
+        np.testing.assert_array_equal(fields["h"], plain[name]["h"])
+    with pytest.raises(ValueError, match=r"^noise_scale: expected either .*got both"):
+        TrainingData(layers, noise_scale=Draw(1, 2), noise_power=Draw(1, 2), **options)

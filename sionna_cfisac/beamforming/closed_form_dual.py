@@ -46,9 +46,7 @@ class ClosedFormDualBeamformer:
         self.refine = integer(refine, "refine", 0)
         self.polish = integer(polish, "polish", 0)
 
-    def __call__(
-        self, state: ChannelState, error_variance: float | Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, state: ChannelState, error_variance: float | Tensor | None = None) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
         state = check_state(state)
         dtype = real_dtype(state.h)

@@ -104,9 +104,7 @@ def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor 
     try:
         error = as_real(error_variance, dtype)
     except (TypeError, ValueError) as problem:
-        raise ValueError(
-            f"error_variance: expected numbers, got {error_variance!r}"
-        ) from problem
+        raise ValueError(f"error_variance: expected numbers, got {error_variance!r}") from problem
     batch, num_aps, num_users, _ = state.h.shape
     allowed: tuple[tuple[int | None, ...], ...] = (
         (),
@@ -132,9 +130,10 @@ def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor 
     # what is not given for each AP or UE is the same for all of them
     if len(shape) in (1, 2):
         error = error[:, None, None] if len(shape) == 1 else error[:, None]
-    power = ops.cast(state.ap_power, dtype)[:, :, None] * ops.ones_like(
-        ops.cast(state.noise_power, dtype)
-    )[:, None]
+    power = (
+        ops.cast(state.ap_power, dtype)[:, :, None]
+        * ops.ones_like(ops.cast(state.noise_power, dtype))[:, None]
+    )
     return ops.sum(error * power, axis=1)
 
 

@@ -118,9 +118,7 @@ class DualGNNBeamformer(LearnedBeamformer):
         self.built = True
 
     @classmethod
-    def from_pretrained(
-        cls, name: str = "dual", **options: Any
-    ) -> "DualGNNBeamformer":
+    def from_pretrained(cls, name: str = "dual", **options: Any) -> "DualGNNBeamformer":
         """As :meth:`LearnedBeamformer.from_pretrained`; there is one network, ``"dual"``."""
         return super().from_pretrained(name, **options)
 
@@ -137,9 +135,7 @@ class DualGNNBeamformer(LearnedBeamformer):
             state, sensing_weight = self._check_inputs(state, sensing_weight)
             error_noise(error_variance, state, self.compute_dtype)
         # Keras allows only tensors as positional arguments of a layer
-        return super().__call__(
-            state, sensing_weight=sensing_weight, error_variance=error_variance
-        )
+        return super().__call__(state, sensing_weight=sensing_weight, error_variance=error_variance)
 
     def call(
         self,
@@ -211,8 +207,7 @@ class DualGNNBeamformer(LearnedBeamformer):
     def _correct(self, gram: Gram, at: Multipliers) -> Multipliers:
         features, coupling = features_of(gram, at, structured(gram, at))
         at_ap, at_ue = (
-            ops.exp(ops.clip(x, -_LARGEST, _LARGEST))
-            for x in self._network(features, coupling)
+            ops.exp(ops.clip(x, -_LARGEST, _LARGEST)) for x in self._network(features, coupling)
         )
         return Multipliers(
             at.mu * at_ap[..., 0],

@@ -40,7 +40,12 @@ class _Affine(keras.layers.Layer):
     """Weights of maps from several parts to one, whose results are added up with a bias."""
 
     def __init__(
-        self, parts: tuple[int, ...], units: int, negative_slope: float, dtype: str | None, name: str
+        self,
+        parts: tuple[int, ...],
+        units: int,
+        negative_slope: float,
+        dtype: str | None,
+        name: str,
     ) -> None:
         super().__init__(dtype=dtype, name=name, autocast=False)
         self.negative_slope = negative_slope
@@ -171,9 +176,7 @@ class DualGraphNetwork(keras.layers.Layer):
 
     def call(self, features: Features, coupling: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers for the APs and UEs; see the class."""
-        graph = DualGraph(
-            *(layer.sum(x) for layer, x in zip(self._embed, features, strict=True))
-        )
+        graph = DualGraph(*(layer.sum(x) for layer, x in zip(self._embed, features, strict=True)))
         for layer in self._rounds:
             graph = layer(graph, coupling)
         at_ap = ops.concatenate([graph.ap, graph.ap_target[:, :, 0]], axis=-1)

@@ -157,7 +157,9 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
     phi = 1.0 / mu
     known = gram.back(phi[..., None, None] * y)
     # X = B - W Z with Z = K X + known
-    x = _mix(gram.dual(phi, ops.zeros_like(phi)), q, target - ops.tile(q, (1, 2))[..., None] * known)
+    x = _mix(
+        gram.dual(phi, ops.zeros_like(phi)), q, target - ops.tile(q, (1, 2))[..., None] * known
+    )
     users, heard = gram.times(x)
     beams = _beams(gram, x, y, users, heard)
     norm = beams.norm * phi

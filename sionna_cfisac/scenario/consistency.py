@@ -21,7 +21,6 @@ from sionna_cfisac.scenario.measures import UPPER_BOUND
 from sionna_cfisac.scenario.plugins import argument_errors, load_plugin
 from sionna_cfisac.scenario.schema import ScenarioSpec, sensing_gain
 
-
 ONE_TARGET = (JointSpec, DualGNNSpec, ClosedFormDualSpec)
 """Methods whose objective has one target."""
 

@@ -170,10 +170,11 @@ class TrainingData(keras.utils.PyDataset):
             fields["sensing_weight"] = self._weights(share, seeds["sensing_weight"])
             drawn = self.noise_power or self.noise_scale
             # one draw for all UEs, another for all radar receivers
-            for key in ("noise_power", "sensing_noise_power") if drawn is not None else ():
-                noise = drawn(share, np.random.default_rng(seeds[key]))[:, None]
-                own = np.ones_like(fields[key]) if self.noise_scale is None else fields[key]
-                fields[key] = noise * own
+            if drawn is not None:
+                for key in ("noise_power", "sensing_noise_power"):
+                    noise = drawn(share, np.random.default_rng(seeds[key]))[:, None]
+                    own = np.ones_like(fields[key]) if self.noise_scale is None else fields[key]
+                    fields[key] = noise * own
             batch[str(index)] = fields
         return batch
 
