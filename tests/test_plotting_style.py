@@ -23,13 +23,14 @@ def test_styles_are_distinct_and_stable():
 def test_no_two_methods_of_the_quickstart_share_colour_or_marker():
     names = ["conjugate", "conjugate_equal", "sensing_conjugate", "rzf", "rzf_per_user"]
     names += ["nullspace_sensing", "wmmse", "joint", "hetero_gnn", "upper_bound"]
+    names += ["dual_gnn", "closed_form_dual"]
     looks = style.styles(names).values()
     assert len({look.color for look in looks}) == len(names)
     assert len({look.marker for look in looks}) == len(names)
 
 
 def test_curves_that_lie_on_the_optimum_can_be_told_apart_in_grey():
-    names = ["joint", "wmmse", "hetero_gnn", "hetero_gnn_conditioned"]
+    names = ["joint", "wmmse", "hetero_gnn", "hetero_gnn_conditioned", "dual_gnn"]
     looks = style.styles(names).values()
     assert len({look.marker for look in looks}) == len(names)
     assert len({look.linestyle for look in looks}) == len(names)

@@ -50,7 +50,7 @@ def test_drop_in_example_gives_the_rate_and_a_plausible_error_rate(capsys):
 
 def test_the_trained_networks_come_near_the_optimum(capsys):
     namespace: dict = {}
-    exec(_blocks("python")[2], namespace)
+    exec(_blocks("python")[3], namespace)
     printed = float(capsys.readouterr().out.split()[1])
     state = namespace["state"]
     for f, weight in ((namespace["f"], 2.0), (namespace["one_for_all"](state), 0.7)):
@@ -61,9 +61,23 @@ def test_the_trained_networks_come_near_the_optimum(capsys):
     assert printed == pytest.approx(float(utility), rel=1e-5)
 
 
+def test_one_network_for_every_size(capsys):
+    namespace: dict = {}
+    exec(_blocks("python")[2], namespace)
+    printed = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(printed) == 3
+    state = namespace["state"]
+    best = np.mean(metrics.utility(state, JointBeamformer(2.0)(state), 2.0))
+    assert 0.999 * best < printed[-1] < best * (1 + 1e-5)
+    # less weight, more rate; allowing for errors changes the beams
+    rates = [np.mean(metrics.sum_rate(state, namespace[x])) for x in ("other_weight", "estimated")]
+    assert rates[0] > np.mean(metrics.sum_rate(state, namespace["dual"](state)))
+    assert np.isfinite(rates).all()
+
+
 def test_link_example_gives_the_gaps(capsys):
     namespace: dict = {}
-    exec(_blocks("python")[3], namespace)
+    exec(_blocks("python")[4], namespace)
     assert namespace["bits"].shape == namespace["bits_hat"].shape
     table = namespace["table"]
     bler = table[(table.metric == "bler") & (table.snr_db == -5)].set_index("method").value
@@ -75,7 +89,7 @@ def test_link_example_gives_the_gaps(capsys):
 
 def test_detection_example_measures_what_it_expects(capsys):
     namespace: dict = {}
-    exec(_blocks("python")[4], namespace)
+    exec(_blocks("python")[5], namespace)
     printed = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     measured, expected = float(printed["measured"]), float(printed["expected"])
     assert 0.1 < expected < 0.99

@@ -32,7 +32,7 @@ class DualGNNBeamformer(LearnedBeamformer):
         \mathbf{\Omega}_m = \mu_m \Big(\mathbf{I}
             - \frac{r_m}{N_t} \mathbf{a}_m \mathbf{a}_m^H\Big)
 
-    scaled to the power of each AP (``docs``: the structure of the optimum). A heterogeneous graph
+    scaled to the power of each AP. A heterogeneous graph
     network with the vertices and edges of the paper maps magnitudes of the channels to μ, r, q and
     p: to corrections of the guess :math:`\mu = (U+\beta)/M, r = \beta/(U+\beta), q = 1/\sigma^2`.
     Neither its weights nor what it reads depend on the numbers of APs, UEs and antennas, and one

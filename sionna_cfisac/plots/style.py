@@ -48,7 +48,7 @@ class Style(NamedTuple):
 
     color: str
     marker: str
-    linestyle: str
+    linestyle: str | tuple[int, tuple[int, ...]]
 
 
 # Okabe and Ito's palette, told apart by readers with any colour vision; without its yellow, which
@@ -87,12 +87,12 @@ _OWN = {
     # no two of joint, WMMSE and the networks share a line style either
     "hetero_gnn": Style(_COLORS[6], "x", "-."),
     "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
-    "dual_gnn": Style("#111111", "*", "-"),
-    "closed_form_dual": Style("#7f7f7f", "h", "--"),
+    "dual_gnn": Style("#111111", "*", (0, (6, 1, 1, 1, 1, 1))),
+    "closed_form_dual": Style("#999999", "h", (0, (3, 2))),
     UPPER_BOUND: _BOUND,
 }
 # variants of the networks take the looks of these, too, where they are free
-_NETWORK = "hetero_gnn"
+_NETWORKS = ("hetero_gnn", "dual_gnn")
 _METHODS = {
     "joint": "Joint optimum",
     "wmmse": "WMMSE",
@@ -174,8 +174,10 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     for name in sorted(set(names) - set(_OWN)):
         start = zlib.crc32(name.encode()) % len(_OTHERS)
         order = _OTHERS[start:] + _OTHERS[:start] + _ALL
-        if name.startswith(f"{_NETWORK}_"):
-            order = tuple(look for own, look in _OWN.items() if own.startswith(_NETWORK)) + order
+        for network in _NETWORKS:
+            if name.startswith(f"{network}_"):
+                looks = tuple(look for own, look in _OWN.items() if own.startswith(network))
+                order = looks + order
         taken = chosen.values()
         colors, markers = {look.color for look in taken}, {look.marker for look in taken}
         new = [look for look in order if look not in taken] or list(order)
