@@ -107,6 +107,28 @@ def test_minorize_step_solves_the_surrogate(sizes):
         np.testing.assert_allclose(mu[b], prices, rtol=1e-9)
 
 
+def test_an_ap_without_power_does_not_count_in_any_step():
+    state, rest = state_of((3, 2, 4)), [0, 2]
+    state.ap_power[:, 1] = 0.0
+    absent = state._replace(
+        h=state.h[:, rest],
+        a=state.a[:, rest],
+        sensing_gain=state.sensing_gain[:, :, rest],
+        ap_power=state.ap_power[:, rest],
+    )
+    at = random_multipliers(state)
+    found = []
+    for channels, aps in ((state, [0, 1, 2]), (absent, rest)):
+        gram = gram_for(channels)
+        part = tensors(at._replace(mu=at.mu[:, aps], odds=at.odds[:, aps]))
+        part = power_step(part, structured(gram, part))
+        mu, beams = minorize_step(gram, part.mu, structured(gram, part))
+        found.append((np.asarray(part.mu), np.asarray(mu), effect_of(gram, beams).z))
+    for all_aps, only_rest in zip(*(f[:2] for f in found), strict=True):
+        np.testing.assert_allclose(all_aps[:, rest], only_rest, rtol=1e-8)
+    np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-8)
+
+
 @pytest.mark.parametrize("weight", [0.0, WEIGHT])
 def test_the_optimum_has_the_structure_and_every_step_stays_there(weight):
     state = state_of((3, 2, 4))

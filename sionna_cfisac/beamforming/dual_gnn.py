@@ -75,7 +75,8 @@ class DualGNNBeamformer(LearnedBeamformer):
     Output
     ------
     f : [B, M, U, Nt], complex
-        Beams in the precision of the channels, each AP at its full power; no sensing stream
+        Beams in the precision of the channels; no sensing stream. Each AP is at its full power,
+        but for one without any channel to a UE, which stays silent
 
     Raises
     ------

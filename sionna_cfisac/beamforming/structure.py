@@ -124,9 +124,11 @@ def power_step(at: Multipliers, beams: Beams) -> Multipliers:
     :math:`\mu_m \leftarrow \mu_m \|\mathbf{F}_m\| / \mathrm{rms}_n \|\mathbf{F}_n\|`; the fixed
     point is the split of the optimum's power at these prices.
     """
+    active = _active(beams)
     norm = beams.norm / at.mu
-    mean = ops.sqrt(ops.mean(ops.square(norm), axis=1, keepdims=True))
-    return at._replace(mu=at.mu * _step(norm, mean))
+    mean = ops.sum(active * ops.square(norm), axis=1, keepdims=True)
+    mean = mean / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
+    return at._replace(mu=at.mu * _step(norm / ops.sqrt(ops.maximum(mean, _TINY)), active))
 
 
 def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
@@ -152,7 +154,8 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
     price = kappa[:, None] * gram.gain
     # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
     total = ops.sum(q, axis=1) + kappa * effect.snr
-    mu = mu * (total / ops.sum(mu, axis=1))[:, None]
+    paid = ops.maximum(ops.sum(_active(beams) * mu, axis=1), _TINY)
+    mu = mu * (total / paid)[:, None]
     y = price[..., None, None] * effect.lit
     phi = 1.0 / mu
     known = gram.back(phi[..., None, None] * y)
@@ -162,8 +165,7 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
     )
     users, heard = gram.times(x)
     beams = _beams(gram, x, y, users, heard)
-    norm = beams.norm * phi
-    return mu * _step(norm, ops.ones_like(norm)), beams
+    return mu * _step(beams.norm * phi, _active(beams)), beams
 
 
 def effect_of(gram: Gram, beams: Beams) -> Effect:
@@ -202,7 +204,11 @@ def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
     return root * ops.solve_triangular(ops.swapaxes(factor, -1, -2), x, lower=False)
 
 
-def _step(norm: Tensor, mean: Tensor) -> Tensor:
-    """norm / mean, where an AP without channels stays where it is; at most a factor of 10."""
-    silent = norm <= 2.0 * _TINY**0.5
-    return ops.clip(ops.where(silent, mean, norm) / mean, 0.1, 10.0)
+def _active(beams: Beams) -> Tensor:
+    """1 for APs that have power and a channel to some UE, else 0."""
+    return ops.cast(beams.norm > 2.0 * _TINY**0.5, real_dtype(beams.norm))
+
+
+def _step(ratio: Tensor, active: Tensor) -> Tensor:
+    """Factor on the prices, from 0.1 to 10; 1 for the APs that send nothing."""
+    return ops.where(active > 0.0, ops.clip(ratio, 0.1, 10.0), 1.0)
