@@ -58,9 +58,11 @@ def compare(size, snr, weight, num_channels):
             "joint": joint(known),
             "joint, told": joint(told),
             "RZF": RZFBeamformer()(known),
+            "RZF, told": RZFBeamformer()(told),
         }
         if size[1] == 2:
             beams["conditioned GNN"] = paper(known)
+            beams["conditioned GNN, told"] = paper(told)
         for name, f in beams.items():
             utility = metrics.utility(state, f, weight).numpy()
             share = utility.mean() / optimum.mean()

@@ -69,7 +69,7 @@ def test_effect_and_power_step(sizes):
     state = state_of(sizes)
     at, gram = random_multipliers(state), gram_for(state)
     beams = structured(gram, tensors(at))
-    effect, after = effect_of(gram, beams), power_step(tensors(at), beams)
+    effect, after = effect_of(gram, beams), power_step(gram, tensors(at), beams)
     for b in range(len(state.h)):
         full = FullProblem(state, b, WEIGHT)
         raw = full.structured(*one(at, b))
@@ -121,7 +121,7 @@ def test_an_ap_without_power_does_not_count_in_any_step():
     for channels, aps in ((state, [0, 1, 2]), (absent, rest)):
         gram = gram_for(channels)
         part = tensors(at._replace(mu=at.mu[:, aps], odds=at.odds[:, aps]))
-        part = power_step(part, structured(gram, part))
+        part = power_step(gram, part, structured(gram, part))
         mu, beams = minorize_step(gram, part.mu, structured(gram, part))
         found.append((np.asarray(part.mu), np.asarray(mu), effect_of(gram, beams).z))
     for all_aps, only_rest in zip(*(f[:2] for f in found), strict=True):

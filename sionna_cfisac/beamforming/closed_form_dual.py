@@ -8,9 +8,9 @@ from sionna_cfisac.state import ChannelState, Tensor, as_real, check_state, real
 class ClosedFormDualBeamformer:
     r"""Beams with the structure of the optimum at guessed multipliers.
 
-    The multipliers of the optimum add up to about :math:`U + \beta`, its relative prices of
-    sensing are about :math:`r = \beta/(U+\beta)`, and the powers of the dual uplink about
-    :math:`q = 1/\sigma^2`. ``refine`` steps on the split over the APs and ``polish``
+    The prices of the optimum, :math:`\sum_m \mu_m P_m`, add up to about :math:`U + \beta`, its
+    relative prices of sensing are about :math:`r = \beta/(U+\beta)`, and the powers of the dual
+    uplink about :math:`q = 1/\sigma^2`. ``refine`` steps on the split over the APs and ``polish``
     minorise–maximise steps follow. It is what
     :class:`~sionna_cfisac.beamforming.DualGNNBeamformer` starts from, without the network.
 
@@ -21,7 +21,7 @@ class ClosedFormDualBeamformer:
     refine : int
         Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{\|\mathbf{F}_m\|^2/\mathrm{mean}}`
     polish : int
-        Number of minorise–maximise steps after them
+        Number of minorise–maximise steps after them; the best beams on the way count
 
     Input
     -----
@@ -33,7 +33,8 @@ class ClosedFormDualBeamformer:
     Output
     ------
     f : [B, M, U, Nt], complex
-        Beams in the precision of the channels, each AP at its full power; no sensing stream
+        Beams in the precision of the channels; no sensing stream. Each AP is at its full power,
+        but for one without any channel to a UE, which stays silent
 
     Raises
     ------

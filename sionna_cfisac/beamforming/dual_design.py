@@ -10,6 +10,7 @@ from sionna_cfisac.beamforming.gram import Gram, gram_of, normalized
 from sionna_cfisac.beamforming.structure import (
     Beams,
     Multipliers,
+    better,
     closed_form,
     minorize_step,
     power_step,
@@ -30,7 +31,7 @@ def design(
     correct: Correction | None = None,
     unpolished: bool = False,
 ) -> list[Tensor]:
-    """Beams from the closed-form guess of the multipliers.
+    """Beams from the closed-form guess of the multipliers, the best that the steps come by.
 
     Parameters
     ----------
@@ -62,16 +63,19 @@ def design(
     at = closed_form(gram)
     if correct is not None:
         at = correct(gram, at)
-    beams = structured(gram, at)
+    beams = best = structured(gram, at)
     for _ in range(refine):
-        at = power_step(at, beams)
+        at = power_step(gram, at, beams)
         beams = structured(gram, at)
-    found = [beams] if unpolished or polish == 0 else []
+        best = better(gram, best, beams)
+    found = [best] if unpolished or polish == 0 else []
     mu = at.mu
     for _ in range(polish):
+        # at high SNR a step may lose what the prices have not caught up with: the best one counts
         mu, beams = minorize_step(gram, mu, beams)
+        best = better(gram, best, beams)
     if polish > 0:
-        found.append(beams)
+        found.append(best)
     return [_physical(x, h, state) for x in found]
 
 
@@ -159,10 +163,16 @@ def _physical(beams: Beams, h: tuple[Tensor, Tensor], state: ChannelState) -> Te
     a = [ops.cast(part(state.a), dtype)[:, :, :1] for part in (ops.real, ops.imag)]
     f = ops.matmul(ops.swapaxes(beams.x, 1, 2)[:, None], _rotations(*h))
     f = f + ops.matmul(ops.swapaxes(beams.y, 2, 3), _rotations(*a))
+    # of order one, so that no square leaves single precision
+    largest = ops.max(ops.abs(f), axis=(2, 3), keepdims=True)
+    f = f / ops.where(ops.equal(largest, 0.0), 1.0, largest)
+    # by their own norm: what the steps know of it is rounded where channels are nearly dependent
+    norm = ops.sum(ops.square(f), axis=(2, 3))
     power = ops.cast(state.ap_power, dtype)
-    silent = ops.equal(power, 0.0)
+    silent = ops.logical_or(ops.equal(power, 0.0), ops.equal(norm, 0.0))
     # a root of anything but zero keeps gradients finite
-    scale = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)) / beams.norm)
+    ratio = ops.where(silent, 1.0, power) / ops.where(silent, 1.0, norm)
+    scale = ops.where(silent, 0.0, ops.sqrt(ratio))
     f = ops.cast(f * scale[..., None, None], real_dtype(state.h))
     return to_complex(*ops.split(f, 2, axis=-1))
 

@@ -24,7 +24,7 @@ _LARGEST = 10.0
 class DualGNNBeamformer(LearnedBeamformer):
     r"""Beams with the structure of the optimum, whose multipliers a graph network predicts.
 
-    Every stationary point of the utility (8) has beams
+    Every optimum of the utility (8) for one target has, without a sensing-only stream, beams
 
     .. math::
         \mathbf{f}_u \propto \sqrt{p_u}\, \Big(\mathbf{\Omega}
@@ -32,9 +32,9 @@ class DualGNNBeamformer(LearnedBeamformer):
         \mathbf{\Omega}_m = \mu_m \Big(\mathbf{I}
             - \frac{r_m}{N_t} \mathbf{a}_m \mathbf{a}_m^H\Big)
 
-    scaled to the power of each AP. A heterogeneous graph
-    network with the vertices and edges of the paper maps magnitudes of the channels to μ, r, q and
-    p: to corrections of the guess :math:`\mu = (U+\beta)/M, r = \beta/(U+\beta), q = 1/\sigma^2`.
+    scaled to the power of each AP. A heterogeneous graph network with the vertices and edges of the
+    paper maps magnitudes of the channels to μ, r, q and p: to corrections of the guess
+    :math:`\mu_m = (U+\beta)/(M P_m), r = \beta/(U+\beta), q_u = 1/\sigma_u^2`.
     Neither its weights nor what it reads depend on the numbers of APs, UEs and antennas, and one
     network serves every sensing weight, noise power and power limit. ``refine`` steps on the powers
     and ``polish`` minorise–maximise steps follow.
@@ -42,8 +42,8 @@ class DualGNNBeamformer(LearnedBeamformer):
     The beams turn with the channels: rotations of their phases and unitary rotations of an AP's
     antennas leave the utility as it is, and permuting APs or UEs permutes the beams.
 
-    Errors of the channel estimates act like noise: with ``error_variance`` the beams maximise the
-    utility of the known part of the channels, with what the APs send over the unknown part,
+    Errors of the channel estimates act like noise: with ``error_variance`` the beams are designed
+    for the utility of the known part of the channels, with what the APs send over the unknown part,
     :math:`\sum_m \epsilon_{mu}^2 P_m`, added to the noise of UE u.
 
     Parameters
@@ -57,7 +57,7 @@ class DualGNNBeamformer(LearnedBeamformer):
     refine : int
         Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{\|\mathbf{F}_m\|^2/\mathrm{mean}}`
     polish : int
-        Number of minorise–maximise steps after them
+        Number of minorise–maximise steps after them; the best beams on the way count
     sensing_weight : None or float
         Weight β of sensing; the shipped network was trained with 0…20
     dtype : None, "float32" or "float64"
@@ -96,8 +96,8 @@ class DualGNNBeamformer(LearnedBeamformer):
         hidden_dim: int = 32,
         num_layers: int = 3,
         negative_slope: float = 0.1,
-        refine: int = 0,
-        polish: int = 2,
+        refine: int = 1,
+        polish: int = 3,
         sensing_weight: float | None = None,
         dtype: str | None = None,
         name: str | None = None,

@@ -52,6 +52,12 @@ class Gram(NamedTuple):
         """Number U of UEs."""
         return int(self.users.shape[-1]) // 2
 
+    def strength(self) -> Tensor:
+        """‖h_mu‖² of the normalised channels [B, M, U]."""
+        num_users = self.num_users
+        eye = ops.eye(num_users, dtype=self.users.dtype)
+        return ops.sum(self.users[:, :, :num_users, :num_users] * eye, axis=-1)
+
     def dual(self, phi: Tensor, xi: Tensor) -> Tensor:
         """Real form [B, 2U, 2U] of K = Σ_m φ_m H_mᴴH_m + ξ_m H_mᴴa_m a_mᴴH_m."""
         size = self.users.shape[-1]
@@ -87,7 +93,10 @@ def normalized(
     if extra_noise is not None:
         noise = noise + extra_noise
     power = ops.cast(state.ap_power, dtype)
-    scale = (ops.sqrt(power)[:, :, None] / ops.sqrt(noise)[:, None, :])[..., None]
+    # a root of anything but zero keeps gradients finite
+    silent = ops.equal(power, 0.0)
+    amplitude = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
+    scale = (amplitude[:, :, None] / ops.sqrt(noise)[:, None, :])[..., None]
     return ops.cast(ops.real(state.h), dtype) * scale, ops.cast(ops.imag(state.h), dtype) * scale
 
 

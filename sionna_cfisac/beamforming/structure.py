@@ -118,13 +118,13 @@ def structured(gram: Gram, at: Multipliers) -> Beams:
     return _beams(gram, x, share[..., None, None] * heard, users, heard)
 
 
-def power_step(at: Multipliers, beams: Beams) -> Multipliers:
+def power_step(gram: Gram, at: Multipliers, beams: Beams) -> Multipliers:
     r"""One step towards multipliers whose beams have equal power before they are scaled.
 
     :math:`\mu_m \leftarrow \mu_m \|\mathbf{F}_m\| / \mathrm{rms}_n \|\mathbf{F}_n\|`; the fixed
     point is the split of the optimum's power at these prices.
     """
-    active = _active(beams)
+    active = _active(gram)
     norm = beams.norm / at.mu
     mean = ops.sum(active * ops.square(norm), axis=1, keepdims=True)
     mean = mean / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
@@ -154,7 +154,7 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
     price = kappa[:, None] * gram.gain
     # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
     total = ops.sum(q, axis=1) + kappa * effect.snr
-    paid = ops.maximum(ops.sum(_active(beams) * mu, axis=1), _TINY)
+    paid = ops.maximum(ops.sum(_active(gram) * mu, axis=1), _TINY)
     mu = mu * (total / paid)[:, None]
     y = price[..., None, None] * effect.lit
     phi = 1.0 / mu
@@ -165,7 +165,7 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
     )
     users, heard = gram.times(x)
     beams = _beams(gram, x, y, users, heard)
-    return mu * _step(beams.norm * phi, _active(beams)), beams
+    return mu * _step(beams.norm * phi, _active(gram)), beams
 
 
 def effect_of(gram: Gram, beams: Beams) -> Effect:
@@ -182,6 +182,24 @@ def effect_of(gram: Gram, beams: Beams) -> Effect:
     return Effect(z, lit, signal, interference, snr)
 
 
+def better(gram: Gram, one: Beams, other: Beams) -> Beams:
+    """For each channel, the beams of higher utility; the first where they are equal."""
+    wins = _utility(gram, other) > _utility(gram, one)
+    return Beams(
+        *(
+            ops.where(ops.reshape(wins, (-1,) + (1,) * (len(x.shape) - 1)), y, x)
+            for x, y in zip(one, other, strict=True)
+        )
+    )
+
+
+def _utility(gram: Gram, beams: Beams) -> Tensor:
+    """Utility in nat [B]."""
+    effect = effect_of(gram, beams)
+    rates = ops.sum(ops.log1p(effect.signal / effect.interference), axis=-1)
+    return rates + gram.weight * ops.log1p(effect.snr)
+
+
 def _beams(gram: Gram, x: Tensor, y: Tensor, users: Tensor, heard: Tensor) -> Beams:
     power = (
         ops.sum(x[:, None] * users, axis=(2, 3))
@@ -192,11 +210,15 @@ def _beams(gram: Gram, x: Tensor, y: Tensor, users: Tensor, heard: Tensor) -> Be
 
 
 def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
-    """Solution of (I + diag(q) K) X = right for positive q, through a symmetric system."""
+    """Solution of (I + diag(q) K) X = right for positive q, through a symmetric system.
+
+    The identity is raised by what rounding may take from the smallest eigenvalue, some 1e-6 of the
+    trace in single precision: beams for UEs far weaker than the strongest are then regularised
+    more. Double precision does not feel it.
+    """
     root = ops.tile(ops.sqrt(q), (1, 2))[..., None]
     matrix = root * k * ops.swapaxes(root, 1, 2)
     eye = ops.eye(k.shape[-1], dtype=k.dtype)
-    # what rounding may take from the smallest eigenvalue, at least, so that it stays positive
     rounding = 4.0 * _EPSILON[real_dtype(k)] * ops.sum(matrix * eye, axis=(1, 2), keepdims=True)
     matrix = matrix + (1.0 + rounding) * eye
     factor = ops.cholesky(matrix)
@@ -204,9 +226,9 @@ def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
     return root * ops.solve_triangular(ops.swapaxes(factor, -1, -2), x, lower=False)
 
 
-def _active(beams: Beams) -> Tensor:
-    """1 for APs that have power and a channel to some UE, else 0."""
-    return ops.cast(beams.norm > 2.0 * _TINY**0.5, real_dtype(beams.norm))
+def _active(gram: Gram) -> Tensor:
+    """1 for APs that have power and a channel to some UE, else 0: [B, M]."""
+    return ops.cast(ops.sum(gram.strength(), axis=-1) > 0.0, real_dtype(gram.gain))
 
 
 def _step(ratio: Tensor, active: Tensor) -> Tensor:

@@ -45,6 +45,8 @@ def training_conflicts(scenario: ScenarioSpec, weights: bool = True) -> Iterator
     if weights and scenario.training.initial_weights is not None:
         yield from _initial_weights(scenario, scenario.training)
     yield from _sizes(scenario, scenario.training)
+    if scenario.training.sizes is None:
+        yield from _targets(scenario.training, scenario)
     yield from _steps(scenario.training)
     yield from _validation(scenario.training)
     yield from _conditions(scenario, scenario.training)
@@ -90,12 +92,26 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
                 f"{size.num_tx_ant}",
                 (("network", "num_tx_ant"),),
             )
-        for conflict in lengths(size.of(scenario)):
+        for conflict in _of_size(spec, size.of(scenario)):
             yield Conflict(
                 ("training", "sizes", index),
                 f"does not fit {'.'.join(map(str, conflict.path))}: {conflict.message}",
                 (conflict.path,),
             )
+
+
+def _of_size(spec: TrainingSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
+    yield from lengths(scenario)
+    yield from _targets(spec, scenario)
+
+
+def _targets(spec: TrainingSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
+    if spec.beamformer.type == "dual_gnn" and scenario.network.num_targets > 1:
+        yield Conflict(
+            ("network", "num_targets"),
+            f"a dual_gnn is trained for one target, got {scenario.network.num_targets}",
+            (("training", "beamformer"),),
+        )
 
 
 def _steps(spec: TrainingSpec) -> Iterator[Conflict]:
@@ -165,6 +181,8 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
     if not network.conditioned:
         return
     own = _ends(noise_power(scenario))
+    for size in spec.sizes or []:
+        own += _ends(noise_power(size.of(scenario)))
     scaled = [end * noise for end in _ends(spec.noise_scale) for noise in own]
     values: list[tuple[Path, Any, tuple[float, float]]] = [
         (("training", "sensing_weight"), _ends(spec.sensing_weight), SENSING_WEIGHT_RANGE),
