@@ -83,6 +83,12 @@ def cells(coarse):
         yield (f"topology, {gain}", *size, f"{power:g} W", weight), layer, weight
 
 
+def draw_cell(layer, cell, num_channels):
+    # of the cell's own name, so that a coarse grid has the same channels
+    words = np.random.SeedSequence([SEED, zlib.crc32(repr(cell).encode())]).generate_state(1)
+    return layer(num_channels, seed=int(words[0]))
+
+
 def optimum(cell, state, weight, cache):
     file = (
         None
@@ -107,9 +113,7 @@ def run(cache, num_channels, only, coarse):
         }
     rows = []
     for index, (cell, layer, weight) in enumerate(cells(coarse)):
-        # of the cell's own name, so that a coarse grid has the same channels
-        words = np.random.SeedSequence([SEED, zlib.crc32(repr(cell).encode())]).generate_state(1)
-        state = layer(num_channels, seed=int(words[0]))
+        state = draw_cell(layer, cell, num_channels)
         best = optimum(cell, state, weight, cache)
         row = [*cell]
         for network in networks.values():
@@ -162,11 +166,12 @@ def report(rows, num_channels):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="20 channels a cell")
+    parser.add_argument("--channels", type=int, default=500, help="channels a cell")
     parser.add_argument("--coarse", action="store_true", help="about a third of the cells")
     parser.add_argument("--cache", type=Path, help="folder for the optima")
     parser.add_argument("--optima", action="store_true", help="only fill the cache")
     arguments = parser.parse_args()
-    num_channels = 20 if arguments.quick else 500
+    num_channels = 20 if arguments.quick else arguments.channels
     rows = run(arguments.cache, num_channels, arguments.optima, arguments.coarse)
     if arguments.optima:
         return

@@ -4,11 +4,11 @@
     python benchmarks/duals.py --weights 2
     python benchmarks/duals.py --quick    # one repetition, no sizes but the paper's
 
-Every method gets the same channels in single precision on the same CPU, as a compiled graph: the
-networks and the closed form with XLA, RZF and the optimisers without, because XLA has no complex
-solve on CPUs and their loops stop by values; these compute in double precision inside. "At equal
-accuracy" divides a method's speed by that of the fastest stopping point of the joint optimiser, of
-those listed, whose mean utility is at least as high.
+Every method gets the same channels in single precision on the same CPU, as a graph of tf.function;
+with XLA only the paper's network, since for the others its factorisations are slower. RZF and the
+optimisers compute in double precision inside. "At equal accuracy" divides a method's speed by that
+of the fastest stopping point of the joint optimiser, of those listed, whose mean utility is at
+least as high.
 Prints Markdown tables; those of the README come from here.
 """
 
@@ -32,7 +32,7 @@ from sionna_cfisac.beamforming import (
 
 PAPER, USERS, APS = (5, 2, 8), (5, 8, 8), (16, 2, 8)
 WEIGHTS = (0.0, 2.0, 10.0)
-STEPS = (1, 2, 3, 5, 10, 20, 30)
+STEPS = (1, 3, 5, 7, 10, 15, 20, 30)
 TEST_CHANNELS = 2000
 
 
@@ -44,13 +44,13 @@ def rivals(size, weight):
         methods["conditioned GNN"] = compiled(network)
     for refine, polish in ((3, 0), (1, 3)):
         method = ClosedFormDualBeamformer(weight, refine=refine, polish=polish)
-        methods[f"closed form, refine {refine}, polish {polish}"] = compiled(method)
+        methods[f"closed form, refine {refine}, polish {polish}"] = compiled(method, False)
     for refine, polish in ((0, 0), (2, 0), (0, 2), (1, 3)):
         method = DualGNNBeamformer.from_pretrained(
             sensing_weight=weight, refine=refine, polish=polish
         )
         default = " (default)" if (refine, polish) == (1, 3) else ""
-        methods[f"dual GNN, refine {refine}, polish {polish}{default}"] = compiled(method)
+        methods[f"dual GNN, refine {refine}, polish {polish}{default}"] = compiled(method, False)
     for steps in STEPS:
         name = f"joint, {steps} step{'s' if steps > 1 else ''}"
         methods[name] = compiled(JointBeamformer(weight, max_iterations=steps), False)
