@@ -48,8 +48,7 @@ def compare(size, snr, weight, num_channels):
         csi = ImperfectCSI(pilot_snr_db=pilot)
         known = csi(state, seed=4)
         error = np.asarray(csi.error_power(np.ones(state.h.shape[:3], np.float32)))
-        added = (error * state.ap_power.numpy()[..., None]).sum(axis=1)
-        told = known._replace(noise_power=known.noise_power + added)
+        told = ImperfectCSI(pilot_snr_db=pilot, allow_for_error=True)(state, seed=4)
         beams = {
             "dual GNN, told": dual(known, error_variance=error),
             "dual GNN": dual(known),

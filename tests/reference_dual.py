@@ -1,7 +1,6 @@
 """Beams from multipliers with full matrices over all antennas, in NumPy: an oracle."""
 
 import numpy as np
-from reference_gnn import make_state
 
 from sionna_cfisac.beamforming import DualGNNBeamformer
 
@@ -100,6 +99,3 @@ def make_dual(seed=0, **options):
 
 def unitary(rng, size):
     return np.linalg.qr(rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size)))[0]
-
-
-__all__ = ["FullProblem", "make_dual", "make_state", "unitary"]

@@ -26,6 +26,21 @@ def make_state(batch=3, num_aps=3, num_rx=2, num_users=2, num_targets=1, num_ant
     )
 
 
+def with_aps(state, order):
+    """The same channels with the APs, as transmitters, in another order or only some of them."""
+    return state._replace(
+        h=state.h[:, order],
+        a=state.a[:, order],
+        sensing_gain=state.sensing_gain[:, :, order],
+        ap_power=state.ap_power[:, order],
+    )
+
+
+def with_users(state, order):
+    """The same channels with the UEs in another order."""
+    return state._replace(h=state.h[:, :, order], noise_power=state.noise_power[:, order])
+
+
 def single(state):
     return ChannelState(
         *(x.astype(np.complex64 if np.iscomplexobj(x) else np.float32) for x in state)

@@ -1,12 +1,8 @@
 """The package without TensorFlow and Sionna: channels, echoes and metrics with JAX alone."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from without_tensorflow import WITHOUT_TENSORFLOW
+from without_tensorflow import WITHOUT_TENSORFLOW, run_without_tensorflow
 
 from sionna_cfisac import ChannelState, metrics
 
@@ -66,21 +62,8 @@ def test_without_tensorflow_and_sionna(tmp_path):
     )
     f = complex_normal(4, 3, 3, 8)
     np.savez(tmp_path / "in.npz", **state._asdict(), f=f)
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            SCRIPT,
-            str(tmp_path / "in.npz"),
-            str(tmp_path / "out.npz"),
-            ",".join(METRICS),
-        ],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
+    arguments = (tmp_path / "in.npz", tmp_path / "out.npz", ",".join(METRICS))
+    run_without_tensorflow(SCRIPT, *arguments)
     theirs = np.load(tmp_path / "out.npz")
     ours = {name: getattr(metrics, name)(state, f) for name in METRICS}
     ours["max_sensing_snr"] = metrics.max_sensing_snr(state)

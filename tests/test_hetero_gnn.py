@@ -6,7 +6,16 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference_gnn import Reference, make_network, make_state, named, reference_context, single
+from reference_gnn import (
+    Reference,
+    make_network,
+    make_state,
+    named,
+    reference_context,
+    single,
+    with_aps,
+    with_users,
+)
 
 from sionna_cfisac import ChannelState, metrics
 from sionna_cfisac.beamforming import Beamformer, HeteroGNNBeamformer
@@ -102,19 +111,14 @@ def test_one_network_for_any_number_of_aps_users_and_targets(network, sizes):
 
 def test_permuting_aps_permutes_the_beams(network, state):
     order = [2, 0, 1]
-    moved = state._replace(
-        h=state.h[:, order],
-        a=state.a[:, order],
-        sensing_gain=state.sensing_gain[:, :, order],
-        ap_power=state.ap_power[:, order],
-    )
+    moved = with_aps(state, order)
     np.testing.assert_allclose(network(moved), np.asarray(network(state))[:, order], atol=1e-12)
 
 
 def test_permuting_users_permutes_their_beams(network):
     state = make_state(num_users=3)
     order = [1, 2, 0]
-    moved = state._replace(h=state.h[:, :, order], noise_power=state.noise_power[:, order])
+    moved = with_users(state, order)
     expected = np.asarray(network(state))[:, :, [*order, 3]]
     np.testing.assert_allclose(network(moved), expected, atol=1e-12)
 

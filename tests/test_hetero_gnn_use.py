@@ -1,15 +1,11 @@
 """Where the heterogeneous GNN can be used: graphs, Sionna, Keras, JAX; and what it refuses."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference_gnn import make_network, make_state, single
-from without_tensorflow import WITHOUT_TENSORFLOW
+from without_tensorflow import WITHOUT_TENSORFLOW, run_without_tensorflow
 
 from sionna_cfisac import ChannelState, metrics
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
@@ -267,15 +263,8 @@ def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):
     network = make_network(conditioned=True, sensing_weight=2.0, num_layers=1, dtype="float32")
     network.save(tmp_path / "net")
     np.savez(tmp_path / "in.npz", **single(state)._asdict())
-    files = [str(tmp_path / name) for name in ("in.npz", "net.weights.h5", "out.npz")]
-    run = subprocess.run(
-        [sys.executable, "-c", JAX, *files],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
+    files = [tmp_path / name for name in ("in.npz", "net.weights.h5", "out.npz")]
+    run_without_tensorflow(JAX, *files)
     theirs = np.load(tmp_path / "out.npz")
     for name in ("eager", "jit"):
         assert theirs[name].dtype == np.complex64

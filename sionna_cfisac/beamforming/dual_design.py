@@ -1,7 +1,7 @@
 """From channels to beams by multipliers: a guess, its correction, and steps that improve it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -10,15 +10,33 @@ from sionna_cfisac.beamforming.gram import Gram, gram_of, normalized
 from sionna_cfisac.beamforming.structure import (
     Beams,
     Multipliers,
-    better,
     closed_form,
+    effect_of,
     minorize_step,
     power_step,
     structured,
+    utility_of,
 )
 from sionna_cfisac.state import ChannelState, Tensor, as_real, concrete, real_dtype
 
 Correction = Callable[[Gram, Multipliers], Multipliers]
+
+
+class _Best(NamedTuple):
+    """For each channel the best beams so far, as in :class:`Beams`, and their utility."""
+
+    x: Tensor
+    y: Tensor
+    utility: Tensor
+
+    def or_better(self, beams: Beams, utility: Tensor) -> "_Best":
+        """The other beams where their utility is higher."""
+        wins = utility > self.utility
+        return _Best(
+            ops.where(wins[:, None, None], beams.x, self.x),
+            ops.where(wins[:, None, None, None], beams.y, self.y),
+            ops.where(wins, utility, self.utility),
+        )
 
 
 def design(
@@ -63,17 +81,21 @@ def design(
     at = closed_form(gram)
     if correct is not None:
         at = correct(gram, at)
-    beams = best = structured(gram, at)
+    beams = structured(gram, at)
+    effect = effect_of(gram, beams)
+    best = _Best(beams.x, beams.y, utility_of(gram, effect))
     for _ in range(refine):
         at = power_step(gram, at, beams)
         beams = structured(gram, at)
-        best = better(gram, best, beams)
+        effect = effect_of(gram, beams)
+        best = best.or_better(beams, utility_of(gram, effect))
     found = [best] if unpolished or polish == 0 else []
     mu = at.mu
     for _ in range(polish):
         # at high SNR a step may lose what the prices have not caught up with: the best one counts
-        mu, beams = minorize_step(gram, mu, beams)
-        best = better(gram, best, beams)
+        mu, beams = minorize_step(gram, mu, effect)
+        effect = effect_of(gram, beams)
+        best = best.or_better(beams, utility_of(gram, effect))
     if polish > 0:
         found.append(best)
     return [_physical(x, h, state) for x in found]
@@ -157,7 +179,7 @@ def check_one_target(state: ChannelState, weight: Any) -> None:
         )
 
 
-def _physical(beams: Beams, h: tuple[Tensor, Tensor], state: ChannelState) -> Tensor:
+def _physical(beams: _Best, h: tuple[Tensor, Tensor], state: ChannelState) -> Tensor:
     """Beams [B, M, U, Nt] at the antennas, in the precision and unit of the channels."""
     dtype = real_dtype(beams.x)
     a = [ops.cast(part(state.a), dtype)[:, :, :1] for part in (ops.real, ops.imag)]

@@ -1,10 +1,9 @@
 """What the network of the multipliers reads: magnitudes that no rotation changes."""
 
-from typing import NamedTuple
-
 from keras import ops
 
 from sionna_cfisac.beamforming.gram import Gram
+from sionna_cfisac.beamforming.graph_layer import Graph
 from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of
 from sionna_cfisac.state import Tensor
 
@@ -14,25 +13,7 @@ NUM_AP, NUM_UE, NUM_TARGET, NUM_AP_UE, NUM_AP_TARGET = 8, 11, 9, 7, 5
 _FLOOR = 1e-4
 
 
-class Features(NamedTuple):
-    """Features of the vertices and edges.
-
-    Attributes
-    ----------
-    ap, ue, target : [B, M, NUM_AP], [B, U, NUM_UE], [B, 1, NUM_TARGET], float
-        Of the vertices
-    ap_ue, ap_target : [B, M, U, NUM_AP_UE], [B, M, 1, NUM_AP_TARGET], float
-        Of the edges
-    """
-
-    ap: Tensor
-    ue: Tensor
-    target: Tensor
-    ap_ue: Tensor
-    ap_target: Tensor
-
-
-def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Features, Tensor]:
+def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tensor]:
     """Features of the channels, and of what the beams of a first guess achieve on them.
 
     Parameters
@@ -46,8 +27,8 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Features, Te
 
     Returns
     -------
-    features : Features
-        Logarithms and ratios, of order one
+    features : Graph
+        Logarithms and ratios, of order one, as many as the constants above say
     coupling : [B, U, U], float
         Squared correlation of every two UEs' channels over all APs, 0 for a UE with itself
     """
@@ -68,7 +49,7 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Features, Te
     snr = effect.snr[:, None]
     sinr = effect.signal / effect.interference
     common = _common(gram)
-    features = Features(
+    features = Graph(
         ap=_stack([_log(norm / mean)], common, num_aps),
         ue=_stack(
             [

@@ -12,7 +12,11 @@ from sionna_cfisac.beamforming.dual_design import check_one_target, design, erro
 from sionna_cfisac.beamforming.dual_features import features_of
 from sionna_cfisac.beamforming.dual_graph import DualGraphNetwork
 from sionna_cfisac.beamforming.gram import Gram
-from sionna_cfisac.beamforming.learned import LearnedBeamformer, check_network_input
+from sionna_cfisac.beamforming.learned import (
+    LearnedBeamformer,
+    check_network_input,
+    symbolic,
+)
 from sionna_cfisac.beamforming.structure import Multipliers, structured
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -103,8 +107,6 @@ class DualGNNBeamformer(LearnedBeamformer):
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name, autocast=False)
-        if self.compute_dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
         self.hidden_dim = integer(hidden_dim, "hidden_dim", 1)
         self.num_layers = integer(num_layers, "num_layers", 1)
         self.negative_slope = number(negative_slope, "negative_slope", 0.0, 1.0)
@@ -130,8 +132,7 @@ class DualGNNBeamformer(LearnedBeamformer):
         error_variance: float | Tensor | None = None,
     ) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
-        inputs = keras.tree.flatten((state, sensing_weight, error_variance))
-        if not any(isinstance(x, keras.KerasTensor) for x in inputs):
+        if not symbolic(state, sensing_weight, error_variance):
             # ahead of Keras, which refuses lists of numbers and wraps errors in its own text
             state, sensing_weight = self._check_inputs(state, sensing_weight)
             error_noise(error_variance, state, self.compute_dtype)
@@ -164,15 +165,8 @@ class DualGNNBeamformer(LearnedBeamformer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments and whether the layer is trainable, for Keras' serialisation."""
-        return {
-            **self.architecture(),
-            "refine": self.refine,
-            "polish": self.polish,
-            "sensing_weight": self.sensing_weight,
-            "dtype": self.compute_dtype,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        steps = {"refine": self.refine, "polish": self.polish}
+        return {**self._config(), **steps, "sensing_weight": self.sensing_weight}
 
     def _check_inputs(
         self, state: ChannelState, sensing_weight: float | Tensor | None, values: bool = True

@@ -1,7 +1,6 @@
 """Message passing for the multipliers: which numbers the vertices of APs and UEs end up with."""
 
 import math
-from typing import NamedTuple
 
 import keras
 from keras import ops
@@ -12,28 +11,9 @@ from sionna_cfisac.beamforming.dual_features import (
     NUM_AP_UE,
     NUM_TARGET,
     NUM_UE,
-    Features,
 )
-from sionna_cfisac.beamforming.graph_layer import linear
+from sionna_cfisac.beamforming.graph_layer import Graph, linear
 from sionna_cfisac.state import Tensor
-
-
-class DualGraph(NamedTuple):
-    """Hidden features, of width D, on the heterogeneous graph.
-
-    Attributes
-    ----------
-    ap, ue, target : [B, M, D], [B, U, D], [B, 1, D], float
-        Of the vertices
-    ap_ue, ap_target : [B, M, U, D], [B, M, 1, D], float
-        Of the edges
-    """
-
-    ap: Tensor
-    ue: Tensor
-    target: Tensor
-    ap_ue: Tensor
-    ap_target: Tensor
 
 
 class _Affine(keras.layers.Layer):
@@ -102,7 +82,7 @@ class DualGraphLayer(keras.layers.Layer):
         self._target = None if last else affine(3, "target")
         self.built = True
 
-    def call(self, graph: DualGraph, coupling: Tensor) -> DualGraph:
+    def call(self, graph: Graph, coupling: Tensor) -> Graph:
         """Update the graph; ``coupling`` [B, U, U] weighs what UEs read from each other."""
         ap, ue, target, edge, sensing = graph
         edge = edge + self._ap_ue.sum(edge, ap[:, :, None], ue[:, None])
@@ -111,7 +91,7 @@ class DualGraphLayer(keras.layers.Layer):
         ue = ue + self._ue.sum(ops.mean(edge, 1), ops.max(edge, 1), ops.matmul(coupling, ue), ue)
         if self._target is not None:
             target = target + self._target.sum(ops.mean(sensing, 1), ops.max(sensing, 1), target)
-        return DualGraph(ap, ue, target, edge, sensing)
+        return Graph(ap, ue, target, edge, sensing)
 
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
@@ -129,7 +109,7 @@ class DualGraphNetwork(keras.layers.Layer):
 
     Input
     -----
-    features : Features
+    features : Graph
         Of the channels
     coupling : [B, U, U], float
         What UEs read from each other
@@ -174,9 +154,9 @@ class DualGraphNetwork(keras.layers.Layer):
         self._at_ue = self._output((hidden_dim, 2), "at_ue")
         self.built = True
 
-    def call(self, features: Features, coupling: Tensor) -> tuple[Tensor, Tensor]:
+    def call(self, features: Graph, coupling: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers for the APs and UEs; see the class."""
-        graph = DualGraph(*(layer.sum(x) for layer, x in zip(self._embed, features, strict=True)))
+        graph = Graph(*(layer.sum(x) for layer, x in zip(self._embed, features, strict=True)))
         for layer in self._rounds:
             graph = layer(graph, coupling)
         at_ap = ops.concatenate([graph.ap, graph.ap_target[:, :, 0]], axis=-1)

@@ -26,9 +26,9 @@ class Graph(NamedTuple):
         Edge features e
     """
 
-    ap: Tensor | None
-    ue: Tensor | None
-    target: Tensor | None
+    ap: Tensor
+    ue: Tensor
+    target: Tensor
     ap_ue: Tensor
     ap_target: Tensor
 

@@ -17,7 +17,11 @@ from sionna_cfisac.beamforming.graph_layer import (
     Graph,
     HeteroGraphLayer,
 )
-from sionna_cfisac.beamforming.learned import LearnedBeamformer, check_network_input
+from sionna_cfisac.beamforming.learned import (
+    LearnedBeamformer,
+    check_network_input,
+    symbolic,
+)
 from sionna_cfisac.beamforming.weights import SENSING_WEIGHT_RANGE
 from sionna_cfisac.metrics import target_gain
 from sionna_cfisac.radio import UNIT_SCALE_NOISE
@@ -132,8 +136,6 @@ class HeteroGNNBeamformer(LearnedBeamformer):
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name, autocast=False)
-        if self.compute_dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
         self.num_tx_ant = integer(num_tx_ant, "num_tx_ant", 1)
         self.hidden_dim = integer(hidden_dim, "hidden_dim", 1)
         self.num_layers = integer(num_layers, "num_layers", 1)
@@ -177,8 +179,7 @@ class HeteroGNNBeamformer(LearnedBeamformer):
 
     def __call__(self, state: ChannelState, sensing_weight: float | Tensor | None = None) -> Tensor:
         """Beams [B, M, U+T, Nt] for the channels ``state``."""
-        inputs = keras.tree.flatten((state, sensing_weight))
-        if not any(isinstance(x, keras.KerasTensor) for x in inputs):
+        if not symbolic(state, sensing_weight):
             # ahead of Keras, which refuses lists of numbers and wraps errors in its own text
             state, sensing_weight = self._check_inputs(state, sensing_weight)
             if self.conditioned:
@@ -217,13 +218,7 @@ class HeteroGNNBeamformer(LearnedBeamformer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments and whether the layer is trainable, for Keras' serialisation."""
-        return {
-            **self.architecture(),
-            "sensing_weight": self.sensing_weight,
-            "dtype": self.compute_dtype,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        return {**self._config(), "sensing_weight": self.sensing_weight}
 
     def _check_weight(self, sensing_weight: float | None) -> float | None:
         if sensing_weight is None:

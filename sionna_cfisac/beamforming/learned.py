@@ -36,9 +36,23 @@ class LearnedBeamformer(keras.layers.Layer):
     conditioned = False
     """Whether ``call`` takes a ``sensing_weight`` that the beams depend on."""
 
+    def __init__(self, dtype: str | None = None, name: str | None = None, **options: Any) -> None:
+        super().__init__(dtype=dtype, name=name, **options)
+        if self.compute_dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
+
     def architecture(self) -> dict[str, Any]:
         """Constructor arguments that fix the shapes and the meaning of the weights."""
         raise NotImplementedError
+
+    def _config(self) -> dict[str, Any]:
+        """Constructor arguments that both shipped networks have, and whether it is trainable."""
+        return {
+            **self.architecture(),
+            "dtype": self.compute_dtype,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
 
     def beams(self, state: ChannelState, sensing_weight: float | Tensor) -> Tensor:
         """Beams for a sensing weight, of which only a conditioned network is told.
@@ -267,3 +281,8 @@ def check_network_input(state: ChannelState, values: bool = True) -> ChannelStat
             f"{tuple(state.h.shape)} and a of shape {tuple(state.a.shape)}"
         )
     return state
+
+
+def symbolic(*inputs: Any) -> bool:
+    """Whether some of the inputs of a layer only stand for values, in a functional model."""
+    return any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs))

@@ -131,10 +131,11 @@ def power_step(gram: Gram, at: Multipliers, beams: Beams) -> Multipliers:
     return at._replace(mu=at.mu * _step(norm / ops.sqrt(ops.maximum(mean, _TINY)), active))
 
 
-def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
+def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams]:
     r"""One minorise–maximise step with given power prices, which move on by one step as well.
 
-    The surrogate of the rates and the tangent of the sensing SNR at the beams have the maximiser
+    The surrogate of the rates and the tangent of the sensing SNR at beams with this effect have the
+    maximiser
 
     .. math::
         \mathbf{f}_s = (\mathbf{H}\mathbf{W}\mathbf{H}^H + \mathbf{D}_\mu)^{-1}
@@ -143,7 +144,6 @@ def minorize_step(gram: Gram, mu: Tensor, beams: Beams) -> tuple[Tensor, Beams]:
 
     at the right prices; then :math:`\mu_m \leftarrow \mu_m \|\mathbf{f}_m\|`.
     """
-    effect = effect_of(gram, beams)
     q = effect.signal / ((effect.signal + effect.interference) * effect.interference)
     q = ops.maximum(q, _LEAST_Q)
     num_users = gram.num_users
@@ -182,20 +182,8 @@ def effect_of(gram: Gram, beams: Beams) -> Effect:
     return Effect(z, lit, signal, interference, snr)
 
 
-def better(gram: Gram, one: Beams, other: Beams) -> Beams:
-    """For each channel, the beams of higher utility; the first where they are equal."""
-    wins = _utility(gram, other) > _utility(gram, one)
-    return Beams(
-        *(
-            ops.where(ops.reshape(wins, (-1,) + (1,) * (len(x.shape) - 1)), y, x)
-            for x, y in zip(one, other, strict=True)
-        )
-    )
-
-
-def _utility(gram: Gram, beams: Beams) -> Tensor:
+def utility_of(gram: Gram, effect: Effect) -> Tensor:
     """Utility in nat [B]."""
-    effect = effect_of(gram, beams)
     rates = ops.sum(ops.log1p(effect.signal / effect.interference), axis=-1)
     return rates + gram.weight * ops.log1p(effect.snr)
 
