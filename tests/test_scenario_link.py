@@ -241,6 +241,8 @@ def problems(tmp_path: Path) -> Callable[[str], list[str]]:
         ("measure: [bler, ber]",
          "measure: [bler]\ncsi: {error_variance: 0.1, pilot_snr_db: 3}",
          "s.yaml:9: csi.pilot_snr_db: expected either error_variance or pilot_snr_db, got both"),
+        ("measure: [bler, ber]", "measure: [bler]\ncsi: {allow_for_error: true}",
+         "s.yaml:9: csi.allow_for_error: the methods of a link are told the noise power alone"),
         ("measure: [bler, ber]", "measure: [bler]\ncsi: {error_variance: 1}",
          "s.yaml:9: csi.error_variance: expected a number below 1, got 1"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: {type: umi, ue_height: 0.5}",

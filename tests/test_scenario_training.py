@@ -115,6 +115,32 @@ def problems(tmp_path: Path) -> Problems:
             ],
         ),
         (
+            "batch_size: 8",
+            "sizes: [{num_tx_ant: 4}, {num_tx_ant: 8, num_aps: 1}]",
+            [
+                "9: training.sizes.1.num_tx_ant: the weights of a hetero_gnn are for "
+                "network.num_tx_ant 4, got 8"
+            ],
+        ),
+        (
+            "type: hetero_gnn, hidden_dim: 8, num_layers: 1}",
+            "type: dual_gnn}\n  noise_power: {low: 0.1, high: 1}\n  noise_scale: {low: 1, high: 2}",
+            ["9: training.noise_scale: expected either noise_power or noise_scale, got both"],
+        ),
+        (
+            "type: hetero_gnn, hidden_dim: 8, num_layers: 1}",
+            "type: dual_gnn}\n  sizes: [{num_aps: 1}, {num_targets: 2}]",
+            [
+                "8: training.sizes.1: does not fit network.num_targets: a dual_gnn is trained for "
+                "one target, got 2"
+            ],
+        ),
+        (
+            "num_layers: 1}",
+            "conditioned: true}\n  sizes: [{num_aps: 1}, {num_users: 1, noise_power: 50}]",
+            ["8: training.sizes.1: a conditioned network is made for 0.01 to 1, got 50"],
+        ),
+        (
             "test_samples: 20",
             "sensing_weights: [1, 2, 1]",
             ["10: training.validation.sensing_weights.2: 1 is already in the list"],

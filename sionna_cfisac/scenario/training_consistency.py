@@ -181,8 +181,6 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
     if not network.conditioned:
         return
     own = _ends(noise_power(scenario))
-    for size in spec.sizes or []:
-        own += _ends(noise_power(size.of(scenario)))
     scaled = [end * noise for end in _ends(spec.noise_scale) for noise in own]
     values: list[tuple[Path, Any, tuple[float, float]]] = [
         (("training", "sensing_weight"), _ends(spec.sensing_weight), SENSING_WEIGHT_RANGE),
@@ -199,6 +197,12 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
         values.append((("objective", "sensing_weight"), [weight], SENSING_WEIGHT_RANGE))
     # the scores are for the scenario's own noise, whatever the network is trained with
     values.append((("noise_power",), own, NOISE_RANGE))
+    for index, size in enumerate(spec.sizes or []):
+        if size.noise_power is not None:
+            noise = _ends(size.noise_power)
+            ends = _ends(spec.noise_scale) or [1.0]
+            scaled = [end * value for end in ends for value in noise]
+            values.append((("training", "sizes", index), scaled, NOISE_RANGE))
     for path, numbers, (low, high) in values:
         odd = [number for number in numbers if not low <= number <= high]
         if odd:
