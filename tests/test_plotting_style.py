@@ -2,8 +2,9 @@
 
 import matplotlib
 import numpy as np
+from matplotlib.lines import Line2D
 
-from sionna_cfisac.plots import style
+from sionna_cfisac.plots import canvas, style
 from sionna_cfisac.scenario.measures import UNITS
 
 
@@ -40,6 +41,16 @@ def test_curves_that_lie_on_the_optimum_can_be_told_apart_in_grey():
         for look in looks
     )
     assert np.diff(light).min() > 0.05
+
+
+def test_every_style_can_be_drawn_and_what_has_gaps_lies_above_what_has_none():
+    looks = {**style._OWN, **style.styles([f"method {i}" for i in range(40)])}
+    lines = {name: canvas.line_style(look) for name, look in looks.items()}
+    for line in lines.values():
+        Line2D([0, 1], [0, 1], **line)
+    lowest = min(line["zorder"] for line in lines.values())
+    for name, line in lines.items():
+        assert (line["zorder"] == lowest) == (looks[name].linestyle == "-")
 
 
 def test_every_metric_has_a_label_of_its_own():

@@ -14,8 +14,6 @@ from matplotlib.lines import Line2D
 
 from sionna_cfisac.plots import style
 
-_GAPS = ("-", "--", "-.", ":")
-
 
 @contextlib.contextmanager
 def figure(height: float, entries: int) -> Iterator[Figure]:
@@ -37,7 +35,7 @@ def line_style(look: style.Style) -> dict[str, Any]:
         "linestyle": look.linestyle,
         "markerfacecolor": "none",
         # what has gaps lies above what has none
-        "zorder": 2.0 + 0.1 * _GAPS.index(look.linestyle),
+        "zorder": 2.0 + 0.1 * style.GAPS.index(look.linestyle),
     }
 
 

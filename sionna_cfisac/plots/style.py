@@ -63,6 +63,9 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "x", "+")
 _MORE_COLORS = ("#666666", "#999933", "#661100")
 _MORE_MARKERS = ("<", ">", "p", "h", "*")
 _LINES = ("-", "--", "-.", ":")
+_DASHES, _DASH_DOTS = (0, (3, 2)), (0, (6, 1, 1, 1, 1, 1))
+GAPS = ("-", "--", _DASHES, _DASH_DOTS, "-.", ":")
+"""Every line style, from the one without gaps to the one with most of them."""
 _BOUND = Style("black", "", "--")
 
 
@@ -87,8 +90,8 @@ _OWN = {
     # no two of joint, WMMSE and the networks share a line style either
     "hetero_gnn": Style(_COLORS[6], "x", "-."),
     "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
-    "dual_gnn": Style("#111111", "*", (0, (6, 1, 1, 1, 1, 1))),
-    "closed_form_dual": Style("#999999", "h", (0, (3, 2))),
+    "dual_gnn": Style("#111111", "*", _DASH_DOTS),
+    "closed_form_dual": Style("#999999", "h", _DASHES),
     UPPER_BOUND: _BOUND,
 }
 # variants of the networks take the looks of these, too, where they are free
