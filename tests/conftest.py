@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,17 @@ def weights_folder(small_weights: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "weights"
+
+
+@pytest.fixture(
+    scope="session", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format
+)
+def dual_network(request: pytest.FixtureRequest) -> Any:
+    """A small network of multipliers without, with one kind and with the other kind of step."""
+    from reference_dual import make_dual
+
+    refine, polish = request.param
+    return make_dual(refine=refine, polish=polish)
 
 
 @pytest.fixture

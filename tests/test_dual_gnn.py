@@ -14,6 +14,7 @@ from sionna_cfisac.beamforming import (
     ClosedFormDualBeamformer,
     DualGNNBeamformer,
 )
+from sionna_cfisac.channel import CellFreeChannel
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,9 @@ def state():
     return make_state()
 
 
-@pytest.fixture(
-    scope="module", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format
-)
-def network(request):
-    refine, polish = request.param
-    return make_dual(refine=refine, polish=polish)
+@pytest.fixture
+def network(dual_network):
+    return dual_network
 
 
 def test_rotating_the_phases_of_the_channels_rotates_the_beams(network, state):
@@ -162,6 +160,33 @@ def test_gradients_agree_with_finite_differences(network, state):
     np.testing.assert_allclose((values[0] - values[1]) / 2e-5, slope, rtol=1e-5)
 
 
+@pytest.mark.parametrize("what", ["h", "noise_power", "ap_power"])
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["eager", "xla"])
+def test_gradients_of_what_comes_before_also_beside_a_silent_ap(network, state, what, jit_compile):
+    power = state.ap_power.copy()
+    power[0, 1] = 0.0
+    tensors = ChannelState(*map(tf.constant, state._replace(ap_power=power)))
+    step = np.random.default_rng(6).normal(size=getattr(tensors, what).shape)
+    if what == "ap_power":
+        step[0, 1] = 0.0  # at zero the beams have no slope but an edge
+
+    def utility(size):
+        value = getattr(tensors, what)
+        moved = tensors._replace(**{what: value * (1.0 + tf.cast(size * step, value.dtype))})
+        return tf.reduce_mean(metrics.utility(moved, network(moved), 1.5))
+
+    def slope(size):
+        with tf.GradientTape() as tape:
+            tape.watch(size)
+            value = utility(size)
+        return tape.gradient(value, size)
+
+    if jit_compile:
+        slope = tf.function(slope, jit_compile=True)
+    expected = (utility(1e-5) - utility(-1e-5)) / 2e-5
+    np.testing.assert_allclose(slope(tf.constant(0.0, tf.float64)), expected, rtol=1e-6)
+
+
 def test_every_weight_has_a_gradient_and_all_are_finite(network, state):
     power = state.ap_power.copy()
     power[0, 1] = 0.0
@@ -236,6 +261,17 @@ def test_configuration():
     assert copy.get_config() == network.get_config()
     assert (copy.name, copy.refine, copy.polish, copy.compute_dtype) == ("mine", 3, 1, "float64")
     assert not copy.trainable_weights
+
+
+@pytest.mark.parametrize(
+    ("sizes", "noise"), [((2, 8, 2), 1e-4), ((2, 4, 4), 1e-4)], ids=["U>M·Nt", "U<M·Nt"]
+)
+def test_single_precision_keeps_the_power_where_channels_are_nearly_dependent(
+    network, sizes, noise
+):
+    state = CellFreeChannel(*sizes, noise_power=noise, dtype="float32")(50, seed=2)
+    beams = make_dual(refine=network.refine, polish=network.polish, dtype="float32")
+    np.testing.assert_allclose(metrics.ap_power(beams(state)), state.ap_power, rtol=1e-5)
 
 
 def test_single_precision(state):

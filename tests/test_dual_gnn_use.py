@@ -20,12 +20,9 @@ def state():
     return make_state()
 
 
-@pytest.fixture(
-    scope="module", params=[(0, 0), (1, 0), (0, 2)], ids="refine{0[0]}-polish{0[1]}".format
-)
-def network(request):
-    refine, polish = request.param
-    return make_dual(refine=refine, polish=polish)
+@pytest.fixture
+def network(dual_network):
+    return dual_network
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

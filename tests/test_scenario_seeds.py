@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from sionna_cfisac.beamforming import RZFBeamformer
+from sionna_cfisac.metrics import sum_rate
 from sionna_cfisac.scenario.schema import ScenarioSpec
 from sionna_cfisac.scenario.seeds import BLOCK, condition_seed
 from sionna_cfisac.scenario.simulate import draw_batches, simulate
@@ -32,6 +34,21 @@ def drawn(spec: ScenarioSpec) -> ChannelState:
             for part in zip(*batches, strict=True)
         )
     )
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_beams_come_from_the_estimate_and_count_on_the_true_channel(told: bool) -> None:
+    csi = {"error_variance": 0.3, "allow_for_error": told}
+    spec = scenario(csi=csi, beamformers=["rzf"], samples=BLOCK)
+    ((_, state, known),) = draw_batches(spec)
+    for one, other in zip(state, drawn(scenario(samples=BLOCK)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # all APs together send a power of 1 over the unknown part
+    noise = np.asarray(state.noise_power) + (0.3 if told else 0.0)
+    np.testing.assert_allclose(known.noise_power, noise, rtol=1e-6)
+    expected = sum_rate(state, RZFBeamformer()(known._replace(noise_power=noise)))
+    got = simulate(spec).values["rzf"]["sum_rate"]
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, BLOCK, 299, 1000])

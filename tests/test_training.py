@@ -26,6 +26,7 @@ from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.training import (
     Draw,
     Score,
+    TrainingData,
     TrainingError,
     TrainingModel,
     TrainingPlan,
@@ -94,9 +95,12 @@ def test_the_best_epoch_wins_and_the_log_tells(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("eager")
-def test_training_is_a_step_of_adam_on_every_batch_in_its_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clip_norm", [None, 0.05])
+def test_training_is_a_step_of_adam_on_every_batch_in_its_order(
+    clip_norm: float | None, tmp_path: Path
+) -> None:
     validation: Any = Told(0.1, 0.2, 0.3)
-    trained, plan = make_network(), TrainingPlan(3, 0.01, 2)
+    trained, plan = make_network(), TrainingPlan(3, 0.01, 2, clip_norm=clip_norm)
     train(trained, make_data(steps_per_epoch=2), validation, plan, tmp_path)
     expected = make_network()
     model, optimizer = TrainingModel(expected), keras.optimizers.Adam()
@@ -107,10 +111,34 @@ def test_training_is_a_step_of_adam_on_every_batch_in_its_order(tmp_path: Path) 
         with tf.GradientTape() as tape:
             loss = model.compute_loss(batch, None, model(batch))
         weights = model.trainable_variables
-        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        if clip_norm is not None:
+            norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
+            assert norm > 2 * clip_norm
+            gradients = [gradient * clip_norm / norm for gradient in gradients]
+        optimizer.apply(gradients, weights)
     for mine, theirs, before in zip(*map(values, (trained, expected, make_network())), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
         assert np.abs(mine - before).max() > 1e-3
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("sizes", "compiled"), [(4, "auto"), (5, False)])
+def test_many_sizes_are_not_compiled_one_by_one(
+    sizes: int, compiled: str | bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, compile_model = [], TrainingModel.compile
+
+    def noted(self: TrainingModel, **options: Any) -> None:
+        asked.append(options["jit_compile"])
+        compile_model(self, **options)
+
+    monkeypatch.setattr(TrainingModel, "compile", noted)
+    channels = [CellFreeChannel(1, 1, 4)] * sizes
+    data = TrainingData(channels, batch_size=sizes, steps_per_epoch=1, seed=3, sensing_weight=2.0)
+    validation: Any = Told(0.1)
+    train(make_network(), data, validation, TrainingPlan(1), tmp_path)
+    assert asked == [compiled]
 
 
 @pytest.mark.usefixtures("eager")
