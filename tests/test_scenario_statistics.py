@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sionna_cfisac.scenario.report import number
 from sionna_cfisac.scenario.statistics import (
+    Estimate,
     mean_interval,
     percentile_interval,
     ratio_interval,
@@ -81,3 +83,22 @@ def test_few_samples_say_nothing_of_how_bad_the_worst_are(n: int, known: bool) -
 
 def test_a_percentile_of_undefined_ratios_is_undefined() -> None:
     assert np.isnan(percentile_interval(np.array([1.0, np.nan]), 1.0, 0.95)[:3]).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [
+        (14.988, 0.017, "14.988 ± 0.017"),
+        (79.92, 12.3, "80 ± 12"),
+        (0.99997195, 1.8e-6, "0.9999720 ± 0.0000018"),
+        (3.14159e-12, 2.71e-14, "3.142e-12 ± 2.7e-14"),
+        (1.5e-12, 4.0e-12, "1.5e-12 ± 4.0e-12"),
+        (2.0e9, 3.3e6, "2.0000e+09 ± 3.3e+06"),
+        (0.0, 0.0, "0"),
+        (1.0, float("nan"), "1"),
+    ],
+)
+def test_a_number_is_written_down_to_the_second_digit_of_its_half_width(
+    value: float, half: float, text: str
+) -> None:
+    assert number(Estimate(value, value - half, value + half, 10)) == text

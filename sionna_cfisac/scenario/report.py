@@ -35,10 +35,12 @@ def number(estimate: Estimate) -> str:
     if half <= 1e-12 * abs(value) or half == 0.0:
         return f"{value:.5g}"
     magnitude = math.floor(math.log10(half))
-    if -5 <= magnitude < 6:
+    largest = math.floor(math.log10(max(abs(value), half)))
+    if -5 <= largest < 6:
         digits = max(0, 1 - magnitude)
         return f"{value:.{digits}f} ± {half:.{digits}f}"
-    return f"{value:.3e} ± {half:.1e}"
+    # down to the second digit of the half-width here too
+    return f"{value:.{largest - magnitude + 1}e} ± {half:.1e}"
 
 
 def shown(metric: str, estimate: Estimate) -> str:
