@@ -84,12 +84,28 @@ def test_every_ap_uses_its_power_and_no_more(network, state):
     assert isinstance(network, Beamformer)
 
 
-def test_an_ap_without_power_stays_silent(network, state):
+@pytest.mark.parametrize("method", ["network", "closed form"])
+def test_aps_without_power_are_silent_and_the_others_send_as_if_they_were_absent(
+    network, method, state
+):
+    if method == "closed form":
+        network = ClosedFormDualBeamformer(1.5, refine=network.refine, polish=network.polish)
+    state, rest = make_state(3, 5), [0, 2, 3]
     power = state.ap_power.copy()
-    power[:, 1] = 0.0
-    f = np.asarray(network(state._replace(ap_power=power)))
-    assert np.isfinite(f).all()
-    np.testing.assert_allclose((abs(f) ** 2).sum((2, 3)), power, atol=1e-12)
+    power[:, [1, 4]] = 0.0
+    state = state._replace(ap_power=power)
+    f = np.asarray(network(state))
+    np.testing.assert_array_equal(f[:, [1, 4]], 0.0)
+    np.testing.assert_allclose(f[:, rest], network(with_aps(state, rest)), atol=1e-9)
+
+
+def test_an_ap_that_no_user_hears_lights_the_target(network, state):
+    h, everything = state.h.copy(), (state.a[:, 0] / 2.0)[:, 0] * state.ap_power[:, :1] ** 0.5
+    h[:, 0] = 0.0
+    f = np.asarray(network(state._replace(h=h)))
+    np.testing.assert_allclose(f[:, 0, 0], everything, atol=1e-12)
+    np.testing.assert_array_equal(f[:, 0, 1:], 0.0)
+    np.testing.assert_allclose(metrics.ap_power(f), state.ap_power, rtol=1e-10)
 
 
 @pytest.mark.parametrize("what", ["ue", "ap", "target"])
@@ -214,10 +230,12 @@ def test_errors_of_the_estimate_act_like_noise(network, state, variance):
     ("variance", "message"),
     [
         (-0.1, "expected finite, non-negative numbers, got -0.1"),
-        (np.inf, "expected finite, non-negative numbers"),
-        (np.ones((3, 3)), r"expected a number or shape .*got \(3, 3\)"),
-        (np.ones((3, 3, 2, 4)), r"expected a number or shape .*got \(3, 3, 2, 4\)"),
+        ([0.1, np.nan, 0.1], "expected finite, non-negative numbers, got nan"),
+        ([0.1, np.inf, 0.1], "expected finite, non-negative numbers, got inf"),
+        (np.ones((3, 3)), r".* or \[B, M, U\] with B = 3, M = 3, U = 2, got shape \(3, 3\)"),
+        (np.ones((3, 3, 2, 4)), r"expected a number or .*got shape \(3, 3, 2, 4\)"),
         ("little", "expected numbers, got 'little'"),
+        (True, "expected numbers, got True"),
     ],
 )
 def test_a_wrong_error_variance_is_refused(state, variance, message):
@@ -252,6 +270,8 @@ def test_a_wrong_state_is_refused(state):
         DualGNNBeamformer()(state)
     with pytest.raises(ValueError, match=r"^sensing_weight: expected a number or shape \[3\]"):
         network(state, np.ones(2))
+    with pytest.raises(ValueError, match=r"^sensing_weight: expected finite numbers >= 0, got nan"):
+        network(state, np.nan)
 
 
 def test_configuration():

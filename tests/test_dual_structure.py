@@ -17,7 +17,9 @@ from sionna_cfisac.beamforming.structure import (
     minorize_step,
     power_step,
     structured,
+    utility_of,
 )
+from sionna_cfisac.channel import CellFreeChannel
 
 WEIGHT = 1.7
 SIZES = [(3, 2, 4), (2, 4, 3), (1, 1, 1), (4, 3, 2)]
@@ -181,6 +183,35 @@ def test_steps_bring_the_guess_to_the_optimum(weight):
     assert shares[0] < shares[2] < shares[3] < 1 + 1e-9
     assert shares[1] < shares[3]
     assert shares[3] > 0.999
+
+
+def test_beside_an_ap_that_no_user_hears_the_others_reach_the_optimum():
+    # what it sends to the target makes more light worth less
+    state = make_state(20, 3, 2, 2, 1, 8)
+    state.h[:, 1] = 0.0
+    best = np.asarray(metrics.utility(state, JointBeamformer(5.0)(state), 5.0))
+    f = ClosedFormDualBeamformer(5.0, refine=3, polish=100)(state)
+    np.testing.assert_allclose(metrics.utility(state, f, 5.0), best, rtol=1e-4)
+
+
+def test_only_the_best_beams_on_the_way_count():
+    # crowded and at high SNR, where prices take a while to follow
+    state = CellFreeChannel(2, 8, 8, noise_power=0.01, dtype="float64")(50, seed=1)
+    weight, lost = 2.0, 0
+    gram = gram_for(state, weight)
+    at = closed_form(gram)
+    mu, beams = at.mu, structured(gram, at)
+    plain = [utility_of(gram, effect_of(gram, beams))]
+    for _ in range(6):
+        mu, beams = minorize_step(gram, mu, effect_of(gram, beams))
+        plain.append(utility_of(gram, effect_of(gram, beams)))
+    for polish in range(7):
+        f = ClosedFormDualBeamformer(weight, refine=0, polish=polish)(state)
+        best = np.max(plain[: polish + 1], axis=0)
+        # in bit, of the beams as they are sent
+        np.testing.assert_allclose(metrics.utility(state, f, weight), best / np.log(2), rtol=1e-9)
+        lost += np.sum(best > np.asarray(plain[polish]) + 1e-6)
+    assert lost > 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_pretrained import share_and_error, utilities
 
+from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import DualGNNBeamformer
 from sionna_cfisac.beamforming.weights import PRETRAINED, pretrained_names
 from sionna_cfisac.channel import CellFreeChannel, TopologyChannel
@@ -31,8 +32,8 @@ def test_there_is_one_network_and_it_is_the_default():
 def test_the_papers_set_up(weight):
     state = CellFreeChannel()(500, seed=SEED)
     mean, low = shares(DualGNNBeamformer.from_pretrained(), state, weight)
-    assert mean > 0.999
-    assert low > 0.995
+    assert mean > 0.9999
+    assert low > 0.9995
     assert mean < 1 + 1e-5
 
 
@@ -43,8 +44,8 @@ def test_the_papers_set_up(weight):
 def test_other_sizes_and_noise_powers(size, snr):
     noise = 10 ** (-snr / 10)
     state = CellFreeChannel(*size, noise_power=noise, sensing_noise_power=noise)(200, seed=SEED)
-    assert shares(DualGNNBeamformer.from_pretrained(), state, 2.0)[0] > 0.99
-    assert shares(DualGNNBeamformer.from_pretrained(**RAW), state, 2.0)[0] > 0.98
+    assert shares(DualGNNBeamformer.from_pretrained(), state, 2.0)[0] > 0.998
+    assert shares(DualGNNBeamformer.from_pretrained(**RAW), state, 2.0)[0] > 0.99
 
 
 def test_path_loss_and_shadowing():
@@ -53,7 +54,16 @@ def test_path_loss_and_shadowing():
         noise_power=6.3e-13, sensing_noise_power=6.3e-13,
     )  # fmt: skip
     mean, _ = shares(DualGNNBeamformer.from_pretrained(), channel(200, seed=SEED), 2.0)
-    assert mean > 0.985
+    assert mean > 0.995
+
+
+def test_single_precision_costs_little_where_the_network_is_crowded():
+    state = CellFreeChannel(2, 8, 8, noise_power=1e-3, dtype="float64")(200, seed=SEED)
+    single, double = (
+        metrics.utility(state, DualGNNBeamformer.from_pretrained(dtype=dtype)(state, 2.0), 2.0)
+        for dtype in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single, double, rtol=2e-3)
 
 
 def test_powers_and_noise_that_differ():
@@ -70,7 +80,7 @@ def test_the_card_tells_its_training_and_scores():
     card = json.loads((PRETRAINED / "dual.json").read_text())
     training = card["scenario"]["training"]
     assert card["architecture"] == DualGNNBeamformer().architecture()
-    # it is used with more steps than it was trained through, which only bring it nearer
+    # it is used with more steps than it was trained through
     assert training["beamformer"]["polish"] <= DualGNNBeamformer().polish
     assert training["beamformer"]["refine"] <= DualGNNBeamformer().refine
     assert [score["sensing_weight"] for score in card["measured"]] == [0.0, 2.0, 10.0]

@@ -62,7 +62,7 @@ class StoredBatches(keras.utils.PyDataset):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
-        self.epoch, self.steps_per_epoch = 0, STEPS_PER_EPOCH
+        self.epoch, self.steps_per_epoch, self.num_sizes = 0, STEPS_PER_EPOCH, 1
         with np.load(file) as stored:
             self._stored = dict(stored)
 

@@ -19,7 +19,9 @@ class ClosedFormDualBeamformer:
     sensing_weight : float
         Weight β of sensing
     refine : int
-        Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{\|\mathbf{F}_m\|^2/\mathrm{mean}}`
+        Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{(\|\mathbf{F}_m\|^2/P_m)/\mathrm{mean}}`
+        before the beams are scaled, with the mean over the APs that serve UEs and factors of 0.1
+        to 10
     polish : int
         Number of minorise–maximise steps after them; the best beams on the way count
 
@@ -33,8 +35,8 @@ class ClosedFormDualBeamformer:
     Output
     ------
     f : [B, M, U, Nt], complex
-        Beams in the precision of the channels; no sensing stream. Each AP is at its full power,
-        but for one without any channel to a UE, which stays silent
+        Beams in the precision of the channels; no sensing stream. Each AP is at its full power; one
+        without any channel to a UE sends the first UE's stream to the target
 
     Raises
     ------

@@ -125,9 +125,10 @@ def check_sensing_weight(
         low = SENSING_WEIGHT_RANGE[0]
         odd = array[~((array >= low) & (array <= high * (1 + 1e-6)) & (array < math.inf))]
         if odd.size:
-            raise ValueError(
-                f"sensing_weight: expected numbers from {low:g} to {high:g}, got {odd[0]:g}"
-            )
+            limits = f"numbers from {low:g} to {high:g}"
+            if high == math.inf:
+                limits = f"finite numbers >= {low:g}"
+            raise ValueError(f"sensing_weight: expected {limits}, got {odd[0]:g}")
     return weight
 
 

@@ -104,13 +104,13 @@ def design(
 def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor | None:
     r"""What errors of the channel estimates add to the noise of the UEs.
 
-    An AP at full power :math:`P_m` sends :math:`\epsilon_{mu}^2 P_m` over the unknown part of its
-    channel to UE u, whatever its beams are.
+    An AP at full power :math:`P_m` sends :math:`e_{mu} P_m` over the unknown part of its channel to
+    UE u, whatever its beams are.
 
     Parameters
     ----------
     error_variance : None, float, [B], [B, U] or [B, M, U], float
-        Variance :math:`\epsilon_{mu}^2` of the error of each antenna's channel
+        Variance :math:`e_{mu}` of the error of each antenna's channel
     state : ChannelState
         Estimated channels
     dtype : str
@@ -128,6 +128,8 @@ def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor 
     if error_variance is None:
         return None
     try:
+        if isinstance(error_variance, bool):
+            raise TypeError("a flag")
         error = as_real(error_variance, dtype)
     except (TypeError, ValueError) as problem:
         raise ValueError(f"error_variance: expected numbers, got {error_variance!r}") from problem
@@ -144,15 +146,16 @@ def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor 
         for got, wanted in zip(shape, allowed[len(shape)], strict=True)
     ):
         raise ValueError(
-            "error_variance: expected a number or shape [B], [B, U] or [B, M, U] for h of shape "
-            f"{tuple(state.h.shape)}, got {shape}"
+            "error_variance: expected a number or shape [B], [B, U] or [B, M, U] with B = "
+            f"{batch}, M = {num_aps}, U = {num_users}, got shape {shape}"
         )
     values = concrete(error)
-    if values is not None and not ((values >= 0) & (values < float("inf"))).all():
-        raise ValueError(
-            f"error_variance: expected finite, non-negative numbers, got {values.min():g} to "
-            f"{values.max():g}"
-        )
+    if values is not None:
+        odd = values[~((values >= 0) & (values < float("inf")))]
+        if odd.size:
+            raise ValueError(
+                f"error_variance: expected finite, non-negative numbers, got {odd[0]:g}"
+            )
     # what is not given for each AP or UE is the same for all of them
     if len(shape) in (1, 2):
         error = error[:, None, None] if len(shape) == 1 else error[:, None]
@@ -191,7 +194,12 @@ def _physical(beams: _Best, h: tuple[Tensor, Tensor], state: ChannelState) -> Te
     # by their own norm: what the steps know of it is rounded where channels are nearly dependent
     norm = ops.sum(ops.square(f), axis=(2, 3))
     power = ops.cast(state.ap_power, dtype)
-    silent = ops.logical_or(ops.equal(power, 0.0), ops.equal(norm, 0.0))
+    # an AP that no UE hears sends everything to the target, on the first UE's stream
+    unheard = ops.cast(ops.equal(norm, 0.0), dtype)
+    first = ops.eye(1, state.num_users, dtype=dtype)[0][:, None]
+    f = f + unheard[..., None, None] * first * ops.concatenate(a, axis=-1)
+    norm = norm + unheard * ops.sum(ops.square(a[0]) + ops.square(a[1]), axis=(2, 3))
+    silent = ops.equal(power, 0.0)
     # a root of anything but zero keeps gradients finite
     ratio = ops.where(silent, 1.0, power) / ops.where(silent, 1.0, norm)
     scale = ops.where(silent, 0.0, ops.sqrt(ratio))

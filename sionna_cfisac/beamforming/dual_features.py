@@ -4,7 +4,7 @@ from keras import ops
 
 from sionna_cfisac.beamforming.gram import Gram
 from sionna_cfisac.beamforming.graph_layer import Graph
-from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of
+from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of, power_ratio
 from sionna_cfisac.state import Tensor
 
 NUM_AP, NUM_UE, NUM_TARGET, NUM_AP_UE, NUM_AP_TARGET = 8, 11, 9, 7, 5
@@ -44,13 +44,11 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
     effect = effect_of(gram, beams)
     reach = gram.gain * gram.norm
     seen = ops.sum(ops.square(effect.lit), axis=(2, 3)) / gram.norm
-    norm = beams.norm / at.mu
-    mean = ops.sqrt(ops.mean(ops.square(norm), axis=1, keepdims=True))
     snr = effect.snr[:, None]
     sinr = effect.signal / effect.interference
     common = _common(gram)
     features = Graph(
-        ap=_stack([_log(norm / mean)], common, num_aps),
+        ap=_stack([_log(power_ratio(gram, at, beams))], common, num_aps),
         ue=_stack(
             [
                 0.3 * _log(sinr),
@@ -87,20 +85,20 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
 
 
 def _common(gram: Gram) -> list[Tensor]:
-    """Numbers that everything in the network shares: [B] each."""
+    """Numbers that everything in the network shares, the number of active APs among them: [B]."""
     beta = gram.weight
-    num_aps, num_users, norm = (
-        ops.log(ops.cast(x, beta.dtype)) for x in (gram.num_aps, gram.num_users, gram.norm)
+    num_aps = ops.log(gram.num_active())
+    num_users, norm = (
+        ops.log(ops.cast(x, beta.dtype)) * ops.ones_like(beta) for x in (gram.num_users, gram.norm)
     )
-    ones = ops.ones_like(beta)
     return [
         0.5 * ops.log1p(beta),
         beta / (1.0 + beta),
         beta / (gram.num_users + beta),
-        0.4 * num_users * ones,
-        0.4 * num_aps * ones,
-        0.3 * norm * ones,
-        0.3 * (num_aps + norm - num_users) * ones,
+        0.4 * num_users,
+        0.4 * num_aps,
+        0.3 * norm,
+        0.3 * (num_aps + norm - num_users),
     ]
 
 

@@ -43,12 +43,17 @@ class DualGNNBeamformer(LearnedBeamformer):
     network serves every sensing weight, noise power and power limit. ``refine`` steps on the powers
     and ``polish`` minorise–maximise steps follow.
 
-    The beams turn with the channels: rotations of their phases and unitary rotations of an AP's
-    antennas leave the utility as it is, and permuting APs or UEs permutes the beams.
+    The beams turn with the channels: a phase of a UE's channels, the same at all APs, a phase of
+    the target's at each AP, and unitary rotations of an AP's antennas leave the utility as it is,
+    and permuting APs or UEs permutes the beams.
 
     Errors of the channel estimates act like noise: with ``error_variance`` the beams are designed
     for the utility of the known part of the channels, with what the APs send over the unknown part,
-    :math:`\sum_m \epsilon_{mu}^2 P_m`, added to the noise of UE u.
+    :math:`\sum_m e_{mu} P_m`, added to the noise of UE u. Here e is the mean :math:`|\cdot|^2` of
+    the error, which :meth:`ImperfectCSI.error_power
+    <sionna_cfisac.channel.ImperfectCSI.error_power>` gives, not relative to the link's gain.
+
+    Channels of very different strength at an SNR above some 40 dB ask for double precision.
 
     Parameters
     ----------
@@ -59,13 +64,15 @@ class DualGNNBeamformer(LearnedBeamformer):
     negative_slope : float
         Slope of the leaky ReLU below zero
     refine : int
-        Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{\|\mathbf{F}_m\|^2/\mathrm{mean}}`
+        Number of steps :math:`\mu_m \leftarrow \mu_m \sqrt{(\|\mathbf{F}_m\|^2/P_m)/\mathrm{mean}}`
+        before the beams are scaled, with the mean over the APs that serve UEs and factors of 0.1
+        to 10
     polish : int
         Number of minorise–maximise steps after them; the best beams on the way count
     sensing_weight : None or float
         Weight β of sensing; the shipped network was trained with 0…20
     dtype : None, "float32" or "float64"
-        Precision inside; by default Keras' ``floatx``
+        Precision inside; by default Keras' ``floatx``. Scenarios choose it by ``precision``
 
     Input
     -----
@@ -74,13 +81,13 @@ class DualGNNBeamformer(LearnedBeamformer):
     sensing_weight : None, float or [B], float
         Weight of sensing of every channel; by default that of the constructor
     error_variance : None, float, [B], [B, U] or [B, M, U], float
-        Variance of the error of each antenna's channel, in the unit of :math:`|h|^2`
+        Variance e of the error of each antenna's channel, in the unit of :math:`|h|^2`
 
     Output
     ------
     f : [B, M, U, Nt], complex
-        Beams in the precision of the channels; no sensing stream. Each AP is at its full power,
-        but for one without any channel to a UE, which stays silent
+        Beams in the precision of the channels; no sensing stream. Each AP is at its full power; one
+        without any channel to a UE sends the first UE's stream to the target
 
     Raises
     ------
@@ -202,7 +209,8 @@ class DualGNNBeamformer(LearnedBeamformer):
     def _correct(self, gram: Gram, at: Multipliers) -> Multipliers:
         features, coupling = features_of(gram, at, structured(gram, at))
         at_ap, at_ue = (
-            ops.exp(ops.clip(x, -_LARGEST, _LARGEST)) for x in self._network(features, coupling)
+            ops.exp(ops.clip(x, -_LARGEST, _LARGEST))
+            for x in self._network(features, coupling, gram.active)
         )
         return Multipliers(
             at.mu * at_ap[..., 0],

@@ -15,6 +15,9 @@ from sionna_cfisac.beamforming.dual_features import (
 from sionna_cfisac.beamforming.graph_layer import Graph, linear
 from sionna_cfisac.state import Tensor
 
+# below any feature of an edge
+_FAR_BELOW = -1e9
+
 
 class _Affine(keras.layers.Layer):
     """Weights of maps from several parts to one, whose results are added up with a bias."""
@@ -51,8 +54,8 @@ class DualGraphLayer(keras.layers.Layer):
     r"""One round of messages: the edges read their ends, then the vertices their edges.
 
     Everything is updated as :math:`x \leftarrow x + \mathrm{activation}(\ldots)`. A vertex reads
-    the mean and the maximum over its edges; a UE also reads the other UEs, weighted by the squared
-    correlation of their channels over all APs.
+    the mean and the maximum over its edges, those to active APs only; a UE also reads the other
+    UEs, weighted by the squared correlation of their channels over all APs.
 
     Parameters
     ----------
@@ -82,16 +85,29 @@ class DualGraphLayer(keras.layers.Layer):
         self._target = None if last else affine(3, "target")
         self.built = True
 
-    def call(self, graph: Graph, coupling: Tensor) -> Graph:
-        """Update the graph; ``coupling`` [B, U, U] weighs what UEs read from each other."""
+    def call(self, graph: Graph, coupling: Tensor, active: Tensor) -> Graph:
+        """Update the graph.
+
+        ``coupling`` [B, U, U] weighs what UEs read from each other, ``active`` [B, M] is 1 for the
+        APs that are read, else 0.
+        """
         ap, ue, target, edge, sensing = graph
         edge = edge + self._ap_ue.sum(edge, ap[:, :, None], ue[:, None])
         sensing = sensing + self._ap_target.sum(sensing, ap[:, :, None], target[:, None])
         ap = ap + self._ap.sum(ops.mean(edge, 2), ops.max(edge, 2), sensing[:, :, 0], ap)
-        ue = ue + self._ue.sum(ops.mean(edge, 1), ops.max(edge, 1), ops.matmul(coupling, ue), ue)
+        ue = ue + self._ue.sum(*_over_aps(edge, active), ops.matmul(coupling, ue), ue)
         if self._target is not None:
-            target = target + self._target.sum(ops.mean(sensing, 1), ops.max(sensing, 1), target)
+            target = target + self._target.sum(*_over_aps(sensing, active), target)
         return Graph(ap, ue, target, edge, sensing)
+
+
+def _over_aps(edge: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and maximum of edges [B, M, J, D] over the active APs, [B, J, D] each."""
+    weights = active / ops.sum(active, axis=1, keepdims=True)
+    flat = ops.reshape(edge, (-1, edge.shape[1], edge.shape[2] * edge.shape[3]))
+    mean = ops.reshape(ops.matmul(weights[:, None], flat), (-1, *edge.shape[2:]))
+    far_below = _FAR_BELOW * (1.0 - active)
+    return mean, ops.max(edge + far_below[:, :, None, None], axis=1)
 
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
@@ -113,6 +129,8 @@ class DualGraphNetwork(keras.layers.Layer):
         Of the channels
     coupling : [B, U, U], float
         What UEs read from each other
+    active : [B, M], float
+        1 for the APs that send to UEs, else 0
 
     Output
     ------
@@ -154,11 +172,14 @@ class DualGraphNetwork(keras.layers.Layer):
         self._at_ue = self._output((hidden_dim, 2), "at_ue")
         self.built = True
 
-    def call(self, features: Graph, coupling: Tensor) -> tuple[Tensor, Tensor]:
+    def call(self, features: Graph, coupling: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers for the APs and UEs; see the class."""
+        # without any active AP no beam depends on what comes out, but it has to be finite
+        nobody = ops.equal(ops.sum(active, axis=1, keepdims=True), 0.0)
+        active = ops.where(nobody, 1.0, active)
         graph = Graph(*(layer.sum(x) for layer, x in zip(self._embed, features, strict=True)))
         for layer in self._rounds:
-            graph = layer(graph, coupling)
+            graph = layer(graph, coupling, active)
         at_ap = ops.concatenate([graph.ap, graph.ap_target[:, :, 0]], axis=-1)
         return linear(at_ap, self._at_ap), linear(graph.ue, self._at_ue)
 

@@ -28,7 +28,11 @@ class Gram(NamedTuple):
     towards : [B, M, 2U, 2U], float
         Real form of H_mᴴa_m a_mᴴH_m
     gain : [B, M], float
-        Sensing SNR per unit of radiated power, g_m P_m
+        Sensing SNR per unit of radiated power, g_m P_m; 0 for the APs that are not active
+    active : [B, M], float
+        1 for the APs that have power and a channel to some UE, else 0
+    free : [B], float
+        Sensing SNR of the APs that no UE hears, all of whose power goes to the target
     norm : float
         ‖a_m‖² = Nt
     weight : [B], float
@@ -39,6 +43,8 @@ class Gram(NamedTuple):
     heard: Tensor
     towards: Tensor
     gain: Tensor
+    active: Tensor
+    free: Tensor
     norm: float
     weight: Tensor
 
@@ -52,11 +58,13 @@ class Gram(NamedTuple):
         """Number U of UEs."""
         return int(self.users.shape[-1]) // 2
 
+    def num_active(self) -> Tensor:
+        """Number of active APs [B], at least 1."""
+        return ops.maximum(ops.sum(self.active, axis=1), 1.0)
+
     def strength(self) -> Tensor:
         """‖h_mu‖² of the normalised channels [B, M, U]."""
-        num_users = self.num_users
-        eye = ops.eye(num_users, dtype=self.users.dtype)
-        return ops.sum(self.users[:, :, :num_users, :num_users] * eye, axis=-1)
+        return _strength(self.users)
 
     def dual(self, phi: Tensor, xi: Tensor) -> Tensor:
         """Real form [B, 2U, 2U] of K = Σ_m φ_m H_mᴴH_m + ξ_m H_mᴴa_m a_mᴴH_m."""
@@ -127,7 +135,16 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     heard = _real_form(re[:, :, num_users:], im[:, :, num_users:])
     towards = ops.matmul(ops.swapaxes(heard, -1, -2), heard)
     gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
-    return Gram(users, heard, towards, gain, float(state.num_tx_ant), weight)
+    active = ops.cast(ops.sum(_strength(users), axis=-1) > 0.0, dtype)
+    norm = float(state.num_tx_ant)
+    free = norm * ops.sum((1.0 - active) * gain, axis=1)
+    return Gram(users, heard, towards, active * gain, active, free, norm, weight)
+
+
+def _strength(users: Tensor) -> Tensor:
+    num_users = users.shape[-1] // 2
+    eye = ops.eye(num_users, dtype=users.dtype)
+    return ops.sum(users[:, :, :num_users, :num_users] * eye, axis=-1)
 
 
 def _real_form(real: Tensor, imag: Tensor) -> Tensor:

@@ -90,9 +90,12 @@ class Effect(NamedTuple):
 
 
 def closed_form(gram: Gram) -> Multipliers:
-    r"""The guess :math:`\mu = (U+\beta)/M, r = \beta/(U+\beta), q = 1`, equal streams."""
+    r"""The guess :math:`\mu = (U+\beta)/M, r = \beta/(U+\beta), q = 1`, equal streams.
+
+    M counts the active APs.
+    """
     ones = ops.ones_like(gram.gain)
-    mu = ((gram.num_users + gram.weight) / gram.num_aps)[:, None] * ones
+    mu = ((gram.num_users + gram.weight) / gram.num_active())[:, None] * ones
     odds = (gram.weight / gram.num_users)[:, None] * ones
     q = ops.ones_like(gram.users[:, 0, : gram.num_users, 0])
     return Multipliers(mu, odds, q, q)
@@ -121,14 +124,18 @@ def structured(gram: Gram, at: Multipliers) -> Beams:
 def power_step(gram: Gram, at: Multipliers, beams: Beams) -> Multipliers:
     r"""One step towards multipliers whose beams have equal power before they are scaled.
 
-    :math:`\mu_m \leftarrow \mu_m \|\mathbf{F}_m\| / \mathrm{rms}_n \|\mathbf{F}_n\|`; the fixed
-    point is the split of the optimum's power at these prices.
+    :math:`\mu_m \leftarrow \mu_m \|\mathbf{F}_m\| / \mathrm{rms}_n \|\mathbf{F}_n\|` over the
+    active APs, a factor of 0.1 to 10; the fixed point is the split of the optimum's power at these
+    prices.
     """
-    active = _active(gram)
+    return at._replace(mu=at.mu * _step(power_ratio(gram, at, beams), gram.active))
+
+
+def power_ratio(gram: Gram, at: Multipliers, beams: Beams) -> Tensor:
+    """‖F_m‖ before the beams are scaled, relative to the rms over the active APs [B, M]."""
     norm = beams.norm / at.mu
-    mean = ops.sum(active * ops.square(norm), axis=1, keepdims=True)
-    mean = mean / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
-    return at._replace(mu=at.mu * _step(norm / ops.sqrt(ops.maximum(mean, _TINY)), active))
+    mean = ops.sum(gram.active * ops.square(norm), axis=1) / gram.num_active()
+    return norm / ops.sqrt(ops.maximum(mean, _TINY))[:, None]
 
 
 def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams]:
@@ -152,9 +159,10 @@ def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams
     target = effect.z * ops.tile(eye, (2, 1)) / ops.tile(effect.interference, (1, 2))[..., None]
     kappa = gram.weight / (1.0 + effect.snr)
     price = kappa[:, None] * gram.gain
-    # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
-    total = ops.sum(q, axis=1) + kappa * effect.snr
-    paid = ops.maximum(ops.sum(_active(gram) * mu, axis=1), _TINY)
+    # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR,
+    # where both sums are over the APs that have a price
+    total = ops.sum(q, axis=1) + kappa * (effect.snr - gram.free)
+    paid = ops.maximum(ops.sum(gram.active * mu, axis=1), _TINY)
     mu = mu * (total / paid)[:, None]
     y = price[..., None, None] * effect.lit
     phi = 1.0 / mu
@@ -165,7 +173,7 @@ def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams
     )
     users, heard = gram.times(x)
     beams = _beams(gram, x, y, users, heard)
-    return mu * _step(beams.norm * phi, _active(gram)), beams
+    return mu * _step(beams.norm * phi, gram.active), beams
 
 
 def effect_of(gram: Gram, beams: Beams) -> Effect:
@@ -178,7 +186,7 @@ def effect_of(gram: Gram, beams: Beams) -> Effect:
     eye = ops.eye(num_users, dtype=power.dtype)
     signal = ops.sum(power * eye, axis=-1)
     interference = 1.0 + ops.sum(power * (1.0 - eye), axis=-1)
-    snr = ops.sum(gram.gain * ops.sum(ops.square(lit), axis=(2, 3)), axis=1)
+    snr = gram.free + ops.sum(gram.gain * ops.sum(ops.square(lit), axis=(2, 3)), axis=1)
     return Effect(z, lit, signal, interference, snr)
 
 
@@ -212,11 +220,6 @@ def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
     factor = ops.cholesky(matrix)
     x = ops.solve_triangular(factor, right / root, lower=True)
     return root * ops.solve_triangular(ops.swapaxes(factor, -1, -2), x, lower=False)
-
-
-def _active(gram: Gram) -> Tensor:
-    """1 for APs that have power and a channel to some UE, else 0: [B, M]."""
-    return ops.cast(ops.sum(gram.strength(), axis=-1) > 0.0, real_dtype(gram.gain))
 
 
 def _step(ratio: Tensor, active: Tensor) -> Tensor:

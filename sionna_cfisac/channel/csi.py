@@ -53,9 +53,9 @@ class ImperfectCSI(keras.layers.Layer):
     is known.
 
     What an AP at full power sends over the unknown part of its channels,
-    :math:`\sum_m \epsilon_{mu}^2 P_m` for UE u, acts like noise, whatever the beams are. With
-    ``allow_for_error`` it is part of the noise power that the transmitters are told, so that any
-    beamformer allows for the error.
+    :math:`\sum_m \varepsilon_{mu}^2 g_{mu} P_m` for UE u, acts like noise, whatever the beams are.
+    With ``allow_for_error`` it is part of the noise power that the transmitters are told, so that
+    any beamformer allows for the error.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ class TrainingData(keras.utils.PyDataset):
             )
         if noise_power is not None and noise_scale is not None:
             raise ValueError("noise_scale: expected either noise_power or noise_scale, got both")
-        self.channels = list(channels)
+        self.channels, self.num_sizes = list(channels), len(channels)
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         self.seed, self.epoch = seed, epoch
         self.sensing_weight = sensing_weight

@@ -133,8 +133,7 @@ def train(
         warmup_steps=warmup,
     )
     # XLA compiles every size on its own, which takes longer than it saves where there are many
-    (sizes,) = data[0]
-    many = len(sizes) > _MANY_SIZES and keras.backend.backend() == "tensorflow"
+    many = data.num_sizes > _MANY_SIZES and keras.backend.backend() == "tensorflow"
     model.compile(
         optimizer=keras.optimizers.Adam(schedule, global_clipnorm=plan.clip_norm),
         jit_compile=False if many else "auto",
