@@ -12,7 +12,7 @@ import pytest
 from sionna_cfisac import cli
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.scenario.beamformer_specs import HeteroGNNSpec
+from sionna_cfisac.scenario.beamformer_specs import HeteroGNNSpec, NullspaceSensingSpec
 from sionna_cfisac.scenario.build import make_beamformer
 from sionna_cfisac.scenario.catalogue import catalogue
 from sionna_cfisac.scenario.weights import find_weights
@@ -60,6 +60,16 @@ def test_an_entry_s_own_sensing_weight_comes_first(weights_folder: Path) -> None
     state = CellFreeChannel(3)(4, seed=1)
     expected = HeteroGNNBeamformer.load(weights_folder / "conditioned", sensing_weight=0.5)(state)
     np.testing.assert_array_equal(make_beamformer(spec, 2.0)(state), expected)
+
+
+def test_networks_compute_in_the_precision_of_the_scenario(weights_folder: Path) -> None:
+    spec = HeteroGNNSpec(type="hetero_gnn", weights="paper-beta2")
+    state = CellFreeChannel(3, dtype="float64")(4, seed=1)
+    expected = HeteroGNNBeamformer.load(weights_folder / "paper-beta2", dtype="float64")(state)
+    np.testing.assert_array_equal(make_beamformer(spec, 2.0, "float64")(state), expected)
+    nested = NullspaceSensingSpec(type="nullspace_sensing", communication=spec)
+    single, double = (make_beamformer(nested, 2.0, d)(state) for d in ("float32", "float64"))
+    assert 0 < np.max(np.abs(single - double)) < 1e-4
 
 
 def test_networks_run_beside_the_others(

@@ -8,9 +8,12 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+import pytest
 
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
+from sionna_cfisac.scenario.errors import ScenarioError
+from sionna_cfisac.scenario.load import load_study
 from sionna_cfisac.training import Draw, Score, TrainingData, Validation
 
 SIZES = [CellFreeChannel(2, 2, 4), CellFreeChannel(3, 1, 4, 2), CellFreeChannel(1, 3, 4)]
@@ -31,6 +34,15 @@ fast: {training.steps: 4}
 """
 Train = Callable[..., int]
 """Calls ``cfisac train`` and returns its exit code; the fixture ``train``."""
+
+
+def problems_of(folder: Path, old: str, new: str) -> list[str]:
+    """What is wrong with TEXT after a replacement, or with this at its end, as users see it."""
+    assert old in TEXT
+    (folder / "s.yaml").write_text(TEXT.replace(old, new) if old else TEXT + new)
+    with pytest.raises(ScenarioError) as caught:
+        load_study(folder / "s.yaml")
+    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
 
 
 def make_data(sizes: int = 1, **options: Any) -> TrainingData:

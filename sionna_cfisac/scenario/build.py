@@ -56,7 +56,7 @@ def make_channel(scenario: ScenarioSpec) -> ChannelLayer:
         noise_power=noise_power(scenario),
         sensing_noise_power=sensing_noise_power(scenario),
         sensing_gain=sensing_gain(scenario),
-        dtype="float64" if scenario.precision == "double" else "float32",
+        dtype=precision_dtype(scenario),
         **options,
     )
     return layer
@@ -72,11 +72,19 @@ def make_csi(scenario: ScenarioSpec) -> ImperfectCSI | None:
     """
     if scenario.csi is None:
         return None
-    precision = "float64" if scenario.precision == "double" else "float32"
-    return ImperfectCSI(**scenario.csi.model_dump(exclude_none=True), dtype=precision)
+    return ImperfectCSI(
+        **scenario.csi.model_dump(exclude_none=True), dtype=precision_dtype(scenario)
+    )
 
 
-def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
+def precision_dtype(scenario: ScenarioSpec) -> str:
+    """Real dtype of the scenario's precision."""
+    return "float64" if scenario.precision == "double" else "float32"
+
+
+def make_beamformer(
+    spec: BeamformerBase, sensing_weight: float, dtype: str | None = None
+) -> Beamformer:
     """The beamformer of an entry.
 
     Parameters
@@ -85,6 +93,8 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
         Entry of ``beamformers``
     sensing_weight : float
         Weight of the scenario, for the methods that have one and whose entry gives none
+    dtype : None, "float32" or "float64"
+        Precision inside networks, by default their own; the other methods have the channels'
 
     Returns
     -------
@@ -100,17 +110,17 @@ def make_beamformer(spec: BeamformerBase, sensing_weight: float) -> Beamformer:
     if isinstance(spec, PluginSpec) and kind not in BEAMFORMERS:
         return make_plugin(kind, spec.arguments, sensing_weight)
     if isinstance(spec, NetworkBase):
-        return load_network(spec, sensing_weight)
+        return load_network(spec, sensing_weight, dtype)
     options = spec.model_dump(exclude_none=True, exclude={"type", "label", "communication"})
     if "sensing_weight" in type(spec).model_fields:
         options.setdefault("sensing_weight", sensing_weight)
     if isinstance(spec, NullspaceSensingSpec) and spec.communication is not None:
-        options["communication"] = make_beamformer(spec.communication, sensing_weight)
+        options["communication"] = make_beamformer(spec.communication, sensing_weight, dtype)
     beamformer: Beamformer = getattr(beamforming, BEAMFORMER_CLASSES[kind])(**options)
     return beamformer
 
 
-def load_network(spec: NetworkBase, sensing_weight: float) -> Beamformer:
+def load_network(spec: NetworkBase, sensing_weight: float, dtype: str | None = None) -> Beamformer:
     """The trained network of an entry; one that reads the sensing weight is told it.
 
     Raises
@@ -123,5 +133,5 @@ def load_network(spec: NetworkBase, sensing_weight: float) -> Beamformer:
     options = spec.model_dump(exclude_none=True, exclude={"type", "label", "weights"})
     if kind.conditioned or read_card(file)["architecture"].get("conditioned"):
         options.setdefault("sensing_weight", sensing_weight)
-    network: Beamformer = kind.load(file, **options)
+    network: Beamformer = kind.load(file, dtype=dtype, **options)
     return network

@@ -28,12 +28,17 @@ ONE_TARGET = (JointSpec, DualGNNSpec, ClosedFormDualSpec)
 def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
     """Everything in a valid scenario that does not fit together."""
     yield from _powers(scenario)
-    yield from lengths(scenario)
-    yield from _urban(scenario)
-    yield from _sensing(scenario)
+    yield from channel_conflicts(scenario)
     yield from _methods(scenario)
     yield from _measures(scenario)
     yield from link_conflicts(scenario)
+
+
+def channel_conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    """What does not fit together in the network, its channel and the radar side."""
+    yield from _lengths(scenario)
+    yield from _urban(scenario)
+    yield from _sensing(scenario)
 
 
 def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -46,7 +51,7 @@ def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
         )
 
 
-def lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
+def _lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:
     """Lists that do not have as many entries as the network has parts."""
     network, channel = scenario.network, scenario.channel
     lists: list[tuple[Path, Any, str]] = [

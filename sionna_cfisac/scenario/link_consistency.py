@@ -81,13 +81,6 @@ def _link(scenario: ScenarioSpec, link: LinkSpec) -> Iterator[Conflict]:
             f"{link.snr_db:g} dB",
             (("link", "snr_db"), ("channel",)),
         )
-    if scenario.training is not None and isinstance(scenario.channel, SLOT_CHANNELS):
-        yield Conflict(
-            ("channel", "type"),
-            f"training draws flat channels: expected rayleigh or topology, got "
-            f"{scenario.channel.type}",
-            (("training",),),
-        )
 
 
 def _frame(scenario: ScenarioSpec, link: LinkSpec) -> Iterator[Conflict]:

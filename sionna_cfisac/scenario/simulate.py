@@ -11,7 +11,13 @@ from keras import ops
 from sionna_cfisac import beamforming
 from sionna_cfisac.feasible import check_feasible
 from sionna_cfisac.scenario.beamformer_specs import JointSpec, label_of
-from sionna_cfisac.scenario.build import Beamformer, make_beamformer, make_channel, make_csi
+from sionna_cfisac.scenario.build import (
+    Beamformer,
+    make_beamformer,
+    make_channel,
+    make_csi,
+    precision_dtype,
+)
 from sionna_cfisac.scenario.errors import RunError
 from sionna_cfisac.scenario.evaluate import evaluator
 from sionna_cfisac.scenario.measures import UPPER_BOUND
@@ -73,7 +79,9 @@ def simulate(
     """
     weight = scenario.objective.sensing_weight
     methods = {
-        label_of(spec): guard(label_of(spec), make_beamformer, spec, weight)
+        label_of(spec): guard(
+            label_of(spec), make_beamformer, spec, weight, precision_dtype(scenario)
+        )
         for spec in scenario.beamformers
     }
     names = [name for name in scenario.measure if name != UPPER_BOUND]

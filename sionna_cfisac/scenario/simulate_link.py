@@ -13,7 +13,7 @@ from sionna_cfisac.link.beams import join_groups
 from sionna_cfisac.link.error_counts import ErrorCounts, StopRule
 from sionna_cfisac.link.monte_carlo import ErrorSimulation, evaluate_beams
 from sionna_cfisac.scenario.beamformer_specs import label_of
-from sionna_cfisac.scenario.build import make_beamformer
+from sionna_cfisac.scenario.build import make_beamformer, precision_dtype
 from sionna_cfisac.scenario.build_link import make_link
 from sionna_cfisac.scenario.evaluate import evaluator
 from sionna_cfisac.scenario.link_specs import LinkSpec
@@ -127,7 +127,8 @@ def _make_simulation(scenario: ScenarioSpec) -> ErrorSimulation:
     methods = {}
     for entry in scenario.beamformers:
         name = label_of(entry)
-        methods[name] = partial(guard, name, guard(name, make_beamformer, entry, weight))
+        method = guard(name, make_beamformer, entry, weight, precision_dtype(scenario))
+        methods[name] = partial(guard, name, method)
     link = make_link(scenario)
     return ErrorSimulation(link, methods, batch_size=scenario.link.slots_per_batch)
 

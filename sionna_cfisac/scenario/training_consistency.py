@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sionna_cfisac.beamforming.weights import NOISE_RANGE, SENSING_WEIGHT_RANGE
+from sionna_cfisac.scenario.channel_specs import SLOT_CHANNELS
 from sionna_cfisac.scenario.conflict import Conflict
-from sionna_cfisac.scenario.consistency import lengths
+from sionna_cfisac.scenario.consistency import channel_conflicts
 from sionna_cfisac.scenario.document import Path
 from sionna_cfisac.scenario.schema import ScenarioSpec, noise_power
 from sionna_cfisac.scenario.training_specs import (
     HeteroGNNNetworkSpec,
     RangeSpec,
+    SizeSpec,
     TrainingSpec,
 )
 from sionna_cfisac.scenario.weights import find_weights
@@ -47,6 +49,9 @@ def training_conflicts(scenario: ScenarioSpec, weights: bool = True) -> Iterator
     yield from _sizes(scenario, scenario.training)
     if scenario.training.sizes is None:
         yield from _targets(scenario.training, scenario)
+    # without a link, such a channel is refused whatever is trained
+    if scenario.link is not None:
+        yield from _flat(scenario)
     yield from _steps(scenario.training)
     yield from _validation(scenario.training)
     yield from _conditions(scenario, scenario.training)
@@ -92,7 +97,16 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
                 f"{size.num_tx_ant}",
                 (("network", "num_tx_ant"),),
             )
-        for conflict in _of_size(spec, size.of(scenario)):
+        if spec.noise_power is not None and (
+            size.noise_power is not None or (size.sensing and size.sensing.noise_power is not None)
+        ):
+            yield Conflict(
+                ("training", "sizes", index),
+                "expected no noise powers beside training.noise_power, which stands for all of "
+                "them; training.noise_scale is a factor on those of the sizes",
+                (("training", "noise_power"),),
+            )
+        for conflict in _of_size(spec, size, scenario):
             yield Conflict(
                 ("training", "sizes", index),
                 f"does not fit {'.'.join(map(str, conflict.path))}: {conflict.message}",
@@ -100,9 +114,22 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
             )
 
 
-def _of_size(spec: TrainingSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
-    yield from lengths(scenario)
-    yield from _targets(spec, scenario)
+def _of_size(spec: TrainingSpec, size: SizeSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
+    of_size, already = size.of(scenario), list(channel_conflicts(scenario))
+    yield from (conflict for conflict in channel_conflicts(of_size) if conflict not in already)
+    yield from _targets(spec, of_size)
+    if size.channel is not None:
+        yield from _flat(of_size)
+
+
+def _flat(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    if isinstance(scenario.channel, SLOT_CHANNELS):
+        yield Conflict(
+            ("channel", "type"),
+            "training draws flat channels: expected rayleigh or topology, got "
+            f"{scenario.channel.type}",
+            (("training",),),
+        )
 
 
 def _targets(spec: TrainingSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -181,11 +208,10 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
     if not network.conditioned:
         return
     own = _ends(noise_power(scenario))
-    scaled = [end * noise for end in _ends(spec.noise_scale) for noise in own]
     values: list[tuple[Path, Any, tuple[float, float]]] = [
         (("training", "sensing_weight"), _ends(spec.sensing_weight), SENSING_WEIGHT_RANGE),
         (("training", "noise_power"), _ends(spec.noise_power), NOISE_RANGE),
-        (("training", "noise_scale"), scaled, NOISE_RANGE),
+        (("training", "noise_scale"), _scaled(spec, own), NOISE_RANGE),
         (
             ("training", "validation", "sensing_weights"),
             spec.validation.sensing_weights or [],
@@ -200,9 +226,8 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
     for index, size in enumerate(spec.sizes or []):
         if size.noise_power is not None:
             noise = _ends(size.noise_power)
-            ends = _ends(spec.noise_scale) or [1.0]
-            scaled = [end * value for end in ends for value in noise]
-            values.append((("training", "sizes", index), scaled, NOISE_RANGE))
+            trained = noise if spec.noise_scale is None else _scaled(spec, noise)
+            values.append((("training", "sizes", index), trained, NOISE_RANGE))
     for path, numbers, (low, high) in values:
         odd = [number for number in numbers if not low <= number <= high]
         if odd:
@@ -211,6 +236,11 @@ def _conditions(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict
                 f"a conditioned network is made for {low:g} to {high:g}, got {odd[0]:g}",
                 (("training", "beamformer"),),
             )
+
+
+def _scaled(spec: TrainingSpec, noise: list[float]) -> list[float]:
+    """The noise powers at both ends of the range of the factor on them, if there is one."""
+    return [end * value for end in _ends(spec.noise_scale) for value in noise]
 
 
 def _ends(value: RangeSpec | list[float] | float | None) -> list[float]:
