@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 from reference_dual import make_dual
 from reference_gnn import make_state, single
-from without_tensorflow import WITHOUT_TENSORFLOW, run_without_tensorflow
+from without_tensorflow import beams_of_jax
 
 from sionna_cfisac import ChannelState
 from sionna_cfisac.beamforming import (
-    ClosedFormDualBeamformer,
     DualGNNBeamformer,
 )
 
@@ -64,39 +63,11 @@ def test_weights_are_saved_and_loaded_with_other_steps(state, tmp_path):
     np.testing.assert_allclose(loaded(state), make_dual(polish=0)(state), atol=1e-12)
 
 
-JAX = (
-    WITHOUT_TENSORFLOW
-    + r"""
-import jax
-import numpy as np
-
-from sionna_cfisac import ChannelState
-from sionna_cfisac.beamforming import ClosedFormDualBeamformer, DualGNNBeamformer
-
-data = np.load(sys.argv[1])
-state = ChannelState(*(data[name] for name in ChannelState._fields))
-network = DualGNNBeamformer.load(sys.argv[2], sensing_weight=1.5, refine=1, polish=1)
-np.savez(
-    sys.argv[3],
-    eager=network(state),
-    jit=jax.jit(network)(state),
-    closed=ClosedFormDualBeamformer(1.5, polish=1)(state),
-)
-assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
-"""
-)
-
-
 def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):
     pytest.importorskip("jax")
-    network = make_dual(num_layers=1, refine=1, polish=1, dtype="float32")
-    network.save(tmp_path / "net")
-    np.savez(tmp_path / "in.npz", **single(state)._asdict())
-    files = [tmp_path / name for name in ("in.npz", "net.weights.h5", "out.npz")]
-    run_without_tensorflow(JAX, *files)
-    theirs = np.load(tmp_path / "out.npz")
+    options = {"sensing_weight": 1.5, "refine": 1, "polish": 1}
+    network = make_dual(num_layers=1, dtype="float32", **options)
+    theirs = beams_of_jax(tmp_path, network, single(state), **options)
     for name in ("eager", "jit"):
         assert theirs[name].dtype == np.complex64
         np.testing.assert_allclose(theirs[name], network(single(state)), atol=1e-4)
-    closed = ClosedFormDualBeamformer(1.5, polish=1)(single(state))
-    np.testing.assert_allclose(theirs["closed"], closed, atol=1e-4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from reference_gnn import make_network, make_state, single
-from without_tensorflow import WITHOUT_TENSORFLOW, run_without_tensorflow
+from without_tensorflow import beams_of_jax
 
 from sionna_cfisac import ChannelState, metrics
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
@@ -239,33 +239,11 @@ def test_a_wrong_sensing_weight_is_refused(conditioned, state, weight, message):
         conditioned(state, weight)
 
 
-JAX = (
-    WITHOUT_TENSORFLOW
-    + r"""
-import jax
-import numpy as np
-
-from sionna_cfisac import ChannelState
-from sionna_cfisac.beamforming import HeteroGNNBeamformer
-
-data = np.load(sys.argv[1])
-state = ChannelState(*(data[name] for name in ChannelState._fields))
-network = HeteroGNNBeamformer.load(sys.argv[2], sensing_weight=2.0)
-np.savez(sys.argv[3], eager=network(state), jit=jax.jit(network)(state))
-assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
-"""
-)
-
-
 def test_jax_without_tensorflow_gives_the_same_beams(tmp_path, state):
     pytest.importorskip("jax")
     # few layers, because JAX compiles every operation of every shape
     network = make_network(conditioned=True, sensing_weight=2.0, num_layers=1, dtype="float32")
-    network.save(tmp_path / "net")
-    np.savez(tmp_path / "in.npz", **single(state)._asdict())
-    files = [tmp_path / name for name in ("in.npz", "net.weights.h5", "out.npz")]
-    run_without_tensorflow(JAX, *files)
-    theirs = np.load(tmp_path / "out.npz")
+    theirs = beams_of_jax(tmp_path, network, single(state), sensing_weight=2.0)
     for name in ("eager", "jit"):
         assert theirs[name].dtype == np.complex64
         np.testing.assert_allclose(theirs[name], network(single(state)), atol=1e-5)

@@ -1,8 +1,11 @@
 """Programs, in a process of their own, that can import no TensorFlow and no Sionna."""
 
+import json
 import os
 import subprocess
 import sys
+
+import numpy as np
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -32,3 +35,33 @@ def run_without_tensorflow(program, *arguments):
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
+
+
+_BEAMS = (
+    WITHOUT_TENSORFLOW
+    + r"""
+import json
+
+import jax
+import numpy as np
+
+from sionna_cfisac import ChannelState, beamforming
+
+channels, weights, results, kind, options = sys.argv[1:]
+data = np.load(channels)
+state = ChannelState(*(data[name] for name in ChannelState._fields))
+network = getattr(beamforming, kind).load(weights, **json.loads(options))
+np.savez(results, eager=network(state), jit=jax.jit(network)(state))
+assert not {"tensorflow", "sionna"} & {name.split(".")[0] for name in sys.modules}
+"""
+)
+
+
+def beams_of_jax(folder, network, state, **options):
+    """The beams of a network that JAX loads with these options, by how it runs."""
+    weights, channels, results = (folder / x for x in ("net.weights.h5", "in.npz", "out.npz"))
+    network.save(weights)
+    np.savez(channels, **state._asdict())
+    kind = type(network).__name__
+    run_without_tensorflow(_BEAMS, channels, weights, results, kind, json.dumps(options))
+    return np.load(results)
