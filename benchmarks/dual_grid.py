@@ -7,7 +7,7 @@
 
 Every cell has 500 fresh channels and compares mean utilities with the joint optimiser's at its
 defaults: with the steps that the network ships with (``default``), without steps (``raw``) and with
-twelve polishing steps. Prints Markdown tables and writes every cell to ``dual_grid.csv`` in the
+other numbers of them. Prints Markdown tables and writes every cell to ``dual_grid.csv`` in the
 cache folder, or the working one.
 """
 
@@ -32,7 +32,15 @@ PAPER_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 SNRS = (0, 10, 20)
 ANTENNAS = (4, 8, 32)
 APS = (2, 3, 5, 8, 16)
-VARIANTS = {"default": {}, "raw": {"refine": 0, "polish": 0}, "polish 12": {"polish": 12}}
+VARIANTS = {
+    "default": {},
+    "raw": {"refine": 0, "polish": 0},
+    "refine 0, polish 2": {"refine": 0, "polish": 2},
+    "refine 0, polish 3": {"refine": 0, "polish": 3},
+    "refine 1, polish 12": {"refine": 1, "polish": 12},
+}
+# columns of a cell's row before those of the variants
+SHARES = range(6, 6 + 2 * len(VARIANTS), 2)
 SEED = 2026
 THERMAL = 6.3e-13  # 20 MHz, noise figure 9 dB, in W
 
@@ -137,7 +145,7 @@ def report(rows, num_channels):
         [
             [
                 f"{row[5]:g}",
-                *(f"{percent(100 * row[i])} ({percent(100 * row[i + 1])})" for i in (6, 8, 10)),
+                *(f"{percent(100 * row[i])} ({percent(100 * row[i + 1])})" for i in SHARES),
             ]
             for row in paper
         ],
@@ -152,7 +160,7 @@ def report(rows, num_channels):
         lines = []
         for key, group in groups.items():
             line = [*map(str, key), str(len(group))]
-            for i in (6, 8, 10):
+            for i in SHARES:
                 worst = min(group, key=lambda row: row[i])
                 below = sum(row[i] < limit for row in group)
                 where = "M={}, U={}, Nt={}".format(*worst[1:4]) + f", β={worst[5]:g}"
@@ -168,7 +176,11 @@ def main():
     parser.add_argument("--quick", action="store_true", help="20 channels a cell")
     parser.add_argument("--channels", type=int, default=500, help="channels a cell")
     parser.add_argument("--coarse", action="store_true", help="about a third of the cells")
-    parser.add_argument("--cache", type=Path, help="folder for the optima")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="folder for the optima; to be emptied when channels or optimisers change",
+    )
     parser.add_argument("--optima", action="store_true", help="only fill the cache")
     arguments = parser.parse_args()
     num_channels = 20 if arguments.quick else arguments.channels
