@@ -4,6 +4,7 @@
     python benchmarks/dual_grid.py --coarse           # 1, 2, 4 and 8 UEs (or the most), no M=8
     python benchmarks/dual_grid.py --quick            # 20 channels a cell, a few minutes
     python benchmarks/dual_grid.py --cache FOLDER     # keep the optima, which take the longest
+    python benchmarks/dual_grid.py --crowded --channels 100  # instead, more UEs than it is made for
 
 Every cell has 500 fresh channels and compares mean utilities with the joint optimiser's at its
 defaults: with the steps that the network ships with (``default``), without steps (``raw``) and with
@@ -42,6 +43,8 @@ VARIANTS = {
 # columns of a cell's row before those of the variants
 SHARES = range(6, 6 + 2 * len(VARIANTS), 2)
 SEED = 2026
+# more UEs than half the antennas, of which the optimum switches some off: M, U, Nt, SNR, β
+CROWDED = [(1, 12, 8, 30, 2.0), (2, 12, 8, 10, 2.0), (4, 12, 1, 10, 2.0), (2, 10, 8, 20, 0.0)]
 THERMAL = 6.3e-13  # 20 MHz, noise figure 9 dB, in W
 
 
@@ -73,8 +76,14 @@ def user_counts(aps, antennas, coarse):
     return sorted({1, 2, 4, most}) if coarse else range(1, most + 1)
 
 
+def crowded_cells():
+    """As :func:`cells`, for networks that are too full."""
+    for cell in CROWDED:
+        yield ("crowded", *cell), rayleigh(*cell[:4]), cell[4]
+
+
 def cells(coarse):
-    """Name -> columns of the cell, its channel layer and its sensing weight."""
+    """Columns of every cell, its channel layer and its sensing weight."""
     for weight in PAPER_WEIGHTS:
         yield ("paper", 5, 2, 8, 10, weight), rayleigh(5, 2, 8, 10), weight
     for antennas, aps, snr, weight in itertools.product(ANTENNAS, APS, SNRS, WEIGHTS):
@@ -111,7 +120,7 @@ def optimum(cell, state, weight, cache):
     return utility
 
 
-def run(cache, num_channels, only, coarse):
+def run(cache, num_channels, only, grid):
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
     networks = {}
@@ -120,7 +129,7 @@ def run(cache, num_channels, only, coarse):
             name: DualGNNBeamformer.from_pretrained(**options) for name, options in VARIANTS.items()
         }
     rows = []
-    for index, (cell, layer, weight) in enumerate(cells(coarse)):
+    for index, (cell, layer, weight) in enumerate(grid):
         state = draw_cell(layer, cell, num_channels)
         best = optimum(cell, state, weight, cache)
         row = [*cell]
@@ -139,23 +148,25 @@ def report(rows, num_channels):
     print(
         f"Share of the joint optimum in %, {num_channels} channels a cell: mean (1st percentile)\n"
     )
-    paper = [row for row in rows if row[0] == "paper"]
-    table(
-        ["β at the paper's set-up", *VARIANTS],
-        [
+    for kind in ("paper", "crowded"):
+        lines = [
             [
-                f"{row[5]:g}",
+                "M={}, U={}, Nt={}, {} dB".format(*row[1:5]) + f", β={row[5]:g}",
                 *(f"{percent(100 * row[i])} ({percent(100 * row[i + 1])})" for i in SHARES),
             ]
-            for row in paper
-        ],
-    )
+            for row in rows
+            if row[0] == kind
+        ]
+        if lines:
+            table([f"{kind}: channels", *VARIANTS], lines)
     for kind in ("rayleigh", "topology"):
         groups = {}
         for row in rows:
             if row[0].startswith(kind):
                 key = (row[3], row[4]) if kind == "rayleigh" else (row[0], row[4])
                 groups.setdefault(key, []).append(row)
+        if not groups:
+            continue
         limit = 0.995 if kind == "rayleigh" else 0.985
         lines = []
         for key, group in groups.items():
@@ -181,10 +192,12 @@ def main():
         type=Path,
         help="folder for the optima; to be emptied when channels or optimisers change",
     )
+    parser.add_argument("--crowded", action="store_true", help="only networks that are too full")
     parser.add_argument("--optima", action="store_true", help="only fill the cache")
     arguments = parser.parse_args()
     num_channels = 20 if arguments.quick else arguments.channels
-    rows = run(arguments.cache, num_channels, arguments.optima, arguments.coarse)
+    grid = crowded_cells() if arguments.crowded else cells(arguments.coarse)
+    rows = run(arguments.cache, num_channels, arguments.optima, grid)
     if arguments.optima:
         return
     with ((arguments.cache or Path()) / "dual_grid.csv").open("w", newline="") as file:
