@@ -8,8 +8,8 @@
 
 Every cell has 500 fresh channels and compares mean utilities with the joint optimiser's at its
 defaults: with the steps that the network ships with (``default``), without steps (``raw``) and with
-other numbers of them. Prints Markdown tables and writes every cell to ``dual_grid.csv`` in the
-cache folder, or the working one.
+other numbers of them. Prints Markdown tables and writes every cell to ``dual_grid.csv`` (or
+``dual_grid_crowded.csv``) in the cache folder, or the working one.
 """
 
 import argparse
@@ -43,7 +43,7 @@ VARIANTS = {
 # columns of a cell's row before those of the variants
 SHARES = range(6, 6 + 2 * len(VARIANTS), 2)
 SEED = 2026
-# more UEs than half the antennas, of which the optimum switches some off: M, U, Nt, SNR, β
+# more UEs than half the antennas, of which the optimum may switch some off: M, U, Nt, SNR, β
 CROWDED = [(1, 12, 8, 30, 2.0), (2, 12, 8, 10, 2.0), (4, 12, 1, 10, 2.0), (2, 10, 8, 20, 0.0)]
 THERMAL = 6.3e-13  # 20 MHz, noise figure 9 dB, in W
 
@@ -200,7 +200,8 @@ def main():
     rows = run(arguments.cache, num_channels, arguments.optima, grid)
     if arguments.optima:
         return
-    with ((arguments.cache or Path()) / "dual_grid.csv").open("w", newline="") as file:
+    name = "dual_grid_crowded.csv" if arguments.crowded else "dual_grid.csv"
+    with ((arguments.cache or Path()) / name).open("w", newline="") as file:
         writer = csv.writer(file)
         names = [f"{name} {what}" for name in VARIANTS for what in ("mean", "p1")]
         writer.writerow(

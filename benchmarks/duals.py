@@ -1,6 +1,6 @@
 """The network of multipliers against the optimisers: speed at measured accuracy, side by side.
 
-    python benchmarks/duals.py            # everything, half an hour
+    python benchmarks/duals.py            # everything, 25 minutes
     python benchmarks/duals.py --weights 2
     python benchmarks/duals.py --quick    # one round, no sizes but the paper's
 
@@ -60,7 +60,7 @@ def rivals(size, weight):
 
 
 def compare(size, weight, batch, rounds):
-    """Name -> channels per second, mean share, 1st percentile and factor of each method."""
+    """Name -> text of channels per second, mean share, 1st percentile and factor of a method."""
     state, test = draw(*size, batch), draw(*size, TEST_CHANNELS, seed=1)
     optimum = metrics.utility(test, JointBeamformer(weight)(test), weight).numpy()
     methods = rivals(size, weight)

@@ -57,6 +57,18 @@ def test_path_loss_and_shadowing():
     assert mean > 0.995
 
 
+@pytest.mark.parametrize("weight", [0.0, 2.0, 10.0])
+@pytest.mark.parametrize("gain", [0.0, 1e-20, 1e-10])
+def test_aps_that_hardly_anybody_hears(weight, gain):
+    state = CellFreeChannel(4)(200, seed=SEED)
+    # another AP, or none, in every second channel
+    h = np.array(state.h)
+    h[::2, 1] *= gain
+    h[::4, 3] *= gain
+    mean, _ = shares(DualGNNBeamformer.from_pretrained(), state._replace(h=h), weight)
+    assert mean > 0.9999
+
+
 def test_single_precision_costs_little_where_the_network_is_crowded():
     state = CellFreeChannel(2, 8, 8, noise_power=1e-3, dtype="float64")(200, seed=SEED)
     single, double = (

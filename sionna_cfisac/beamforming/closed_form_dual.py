@@ -36,7 +36,7 @@ class ClosedFormDualBeamformer:
     ------
     f : [B, M, U, Nt], complex
         Beams in the precision of the channels; no sensing stream. Each AP is at its full power; one
-        without any channel to a UE sends the first UE's stream to the target
+        that no UE hears, by an SNR of 1e-10, sends the first UE's stream to the target
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import ops
 
 from sionna_cfisac.arrays import to_complex
@@ -98,7 +99,7 @@ def design(
         best = best.or_better(beams, utility_of(gram, effect))
     if polish > 0:
         found.append(best)
-    return [_physical(x, h, state) for x in found]
+    return [_physical(x, h, gram.active, state) for x in found]
 
 
 def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor | None:
@@ -128,7 +129,7 @@ def error_noise(error_variance: Any, state: ChannelState, dtype: str) -> Tensor 
     if error_variance is None:
         return None
     try:
-        if isinstance(error_variance, bool):
+        if isinstance(error_variance, bool | np.bool_):
             raise TypeError("a flag")
         error = as_real(error_variance, dtype)
     except (TypeError, ValueError) as problem:
@@ -182,7 +183,9 @@ def check_one_target(state: ChannelState, weight: Any) -> None:
         )
 
 
-def _physical(beams: _Best, h: tuple[Tensor, Tensor], state: ChannelState) -> Tensor:
+def _physical(
+    beams: _Best, h: tuple[Tensor, Tensor], active: Tensor, state: ChannelState
+) -> Tensor:
     """Beams [B, M, U, Nt] at the antennas, in the precision and unit of the channels."""
     dtype = real_dtype(beams.x)
     a = [ops.cast(part(state.a), dtype)[:, :, :1] for part in (ops.real, ops.imag)]
@@ -191,15 +194,13 @@ def _physical(beams: _Best, h: tuple[Tensor, Tensor], state: ChannelState) -> Te
     # of order one, so that no square leaves single precision
     largest = ops.max(ops.abs(f), axis=(2, 3), keepdims=True)
     f = f / ops.where(ops.equal(largest, 0.0), 1.0, largest)
+    # an AP that no UE hears sends everything to the target, on the first UE's stream
+    first = ops.eye(1, state.num_users, dtype=dtype)[0][:, None]
+    f = ops.where(active[..., None, None] > 0.0, f, first * ops.concatenate(a, axis=-1))
     # by their own norm: what the steps know of it is rounded where channels are nearly dependent
     norm = ops.sum(ops.square(f), axis=(2, 3))
     power = ops.cast(state.ap_power, dtype)
-    # an AP that no UE hears sends everything to the target, on the first UE's stream
-    unheard = ops.cast(ops.equal(norm, 0.0), dtype)
-    first = ops.eye(1, state.num_users, dtype=dtype)[0][:, None]
-    f = f + unheard[..., None, None] * first * ops.concatenate(a, axis=-1)
-    norm = norm + unheard * ops.sum(ops.square(a[0]) + ops.square(a[1]), axis=(2, 3))
-    silent = ops.equal(power, 0.0)
+    silent = ops.logical_or(ops.equal(power, 0.0), ops.equal(norm, 0.0))
     # a root of anything but zero keeps gradients finite
     ratio = ops.where(silent, 1.0, power) / ops.where(silent, 1.0, norm)
     scale = ops.where(silent, 0.0, ops.sqrt(ratio))

@@ -15,6 +15,8 @@ from keras import ops
 from sionna_cfisac.metrics import target_gain
 from sionna_cfisac.state import ChannelState, Tensor, real_dtype
 
+_UNHEARD = 1e-10
+
 
 class Gram(NamedTuple):
     """Inner products of normalised channels.
@@ -30,7 +32,8 @@ class Gram(NamedTuple):
     gain : [B, M], float
         Sensing SNR per unit of radiated power, g_m P_m; 0 for the APs that are not active
     active : [B, M], float
-        1 for the APs that have power and a channel to some UE, else 0
+        1 for the APs that some UE hears, else 0: those without power or channels, and those that
+        are weaker than any that matters
     free : [B], float
         Sensing SNR of the APs that no UE hears, all of whose power goes to the target
     norm : float
@@ -135,7 +138,10 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     heard = _real_form(re[:, :, num_users:], im[:, :, num_users:])
     towards = ops.matmul(ops.swapaxes(heard, -1, -2), heard)
     gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
-    active = ops.cast(ops.sum(_strength(users), axis=-1) > 0.0, dtype)
+    strength = ops.sum(_strength(users), axis=-1)
+    # an SNR; where every AP is that weak, it is relative to the strongest
+    limit = _UNHEARD * ops.minimum(ops.max(strength, axis=1, keepdims=True), 1.0)
+    active = ops.cast(strength > limit, dtype)
     norm = float(state.num_tx_ant)
     free = norm * ops.sum((1.0 - active) * gain, axis=1)
     return Gram(users, heard, towards, active * gain, active, free, norm, weight)

@@ -159,8 +159,8 @@ def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams
     target = effect.z * ops.tile(eye, (2, 1)) / ops.tile(effect.interference, (1, 2))[..., None]
     kappa = gram.weight / (1.0 + effect.snr)
     price = kappa[:, None] * gram.gain
-    # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR,
-    # where both sums are over the APs that have a price
+    # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
+    # with the prices and the SNR of the active APs
     total = ops.sum(q, axis=1) + kappa * (effect.snr - gram.free)
     paid = ops.maximum(ops.sum(gram.active * mu, axis=1), _TINY)
     mu = mu * (total / paid)[:, None]

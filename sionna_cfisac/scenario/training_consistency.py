@@ -102,8 +102,8 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
         ):
             yield Conflict(
                 ("training", "sizes", index),
-                "expected no noise powers beside training.noise_power, which stands for all of "
-                "them; training.noise_scale is a factor on those of the sizes",
+                "expected no noise powers beside training.noise_power, which is drawn in their "
+                "place; training.noise_scale is a factor on those of the sizes",
                 (("training", "noise_power"),),
             )
         for conflict in _of_size(spec, size, scenario):
