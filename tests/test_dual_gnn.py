@@ -96,6 +96,7 @@ def test_aps_without_power_are_silent_and_the_others_send_as_if_they_were_absent
     state = state._replace(ap_power=power)
     f = np.asarray(network(state))
     np.testing.assert_array_equal(f[:, [1, 4]], 0.0)
+    np.testing.assert_allclose((abs(f) ** 2).sum((2, 3)), power, atol=1e-12)
     np.testing.assert_allclose(f[:, rest], network(with_aps(state, rest)), atol=1e-9)
 
 
@@ -230,6 +231,7 @@ def test_errors_of_the_estimate_act_like_noise(network, state, variance):
     ("variance", "message"),
     [
         (-0.1, "expected finite, non-negative numbers, got -0.1"),
+        (np.inf, "expected finite, non-negative numbers"),
         ([0.1, np.nan, 0.1], "expected finite, non-negative numbers, got nan"),
         ([0.1, np.inf, 0.1], "expected finite, non-negative numbers, got inf"),
         (np.ones((3, 3)), r".* or \[B, M, U\] with B = 3, M = 3, U = 2, got shape \(3, 3\)"),

@@ -35,7 +35,7 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
     num_aps, num_users = gram.num_aps, gram.num_users
     squared = _squared(gram.users)  # |h_muᴴh_mv|²
     eye = ops.eye(num_users, dtype=squared.dtype)
-    own = ops.maximum(gram.strength(), 1e-12)
+    own = ops.maximum(gram.strength, 1e-12)
     at_ap = squared / (own[..., None] * own[:, :, None])
     total = ops.sum(own, axis=1)
     coupling = _squared(ops.sum(gram.users, axis=1)) / (total[..., None] * total[:, None])

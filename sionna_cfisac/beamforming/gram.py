@@ -29,6 +29,8 @@ class Gram(NamedTuple):
         Real form of a_mᴴH_m
     towards : [B, M, 2U, 2U], float
         Real form of H_mᴴa_m a_mᴴH_m
+    strength : [B, M, U], float
+        ‖h_mu‖² of the normalised channels
     gain : [B, M], float
         Sensing SNR per unit of radiated power, g_m P_m; 0 for the APs that are not active
     active : [B, M], float
@@ -45,6 +47,7 @@ class Gram(NamedTuple):
     users: Tensor
     heard: Tensor
     towards: Tensor
+    strength: Tensor
     gain: Tensor
     active: Tensor
     free: Tensor
@@ -64,10 +67,6 @@ class Gram(NamedTuple):
     def num_active(self) -> Tensor:
         """Number of active APs [B], at least 1."""
         return ops.maximum(ops.sum(self.active, axis=1), 1.0)
-
-    def strength(self) -> Tensor:
-        """‖h_mu‖² of the normalised channels [B, M, U]."""
-        return _strength(self.users)
 
     def dual(self, phi: Tensor, xi: Tensor) -> Tensor:
         """Real form [B, 2U, 2U] of K = Σ_m φ_m H_mᴴH_m + ξ_m H_mᴴa_m a_mᴴH_m."""
@@ -138,19 +137,15 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     heard = _real_form(re[:, :, num_users:], im[:, :, num_users:])
     towards = ops.matmul(ops.swapaxes(heard, -1, -2), heard)
     gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
-    strength = ops.sum(_strength(users), axis=-1)
+    eye = ops.eye(num_users, dtype=dtype)
+    strength = ops.sum(re[:, :, :num_users] * eye, axis=-1)
+    reach = ops.sum(strength, axis=-1)
     # an SNR; where every AP is that weak, it is relative to the strongest
-    limit = _UNHEARD * ops.minimum(ops.max(strength, axis=1, keepdims=True), 1.0)
-    active = ops.cast(strength > limit, dtype)
+    limit = _UNHEARD * ops.minimum(ops.max(reach, axis=1, keepdims=True), 1.0)
+    active = ops.cast(reach > limit, dtype)
     norm = float(state.num_tx_ant)
     free = norm * ops.sum((1.0 - active) * gain, axis=1)
-    return Gram(users, heard, towards, active * gain, active, free, norm, weight)
-
-
-def _strength(users: Tensor) -> Tensor:
-    num_users = users.shape[-1] // 2
-    eye = ops.eye(num_users, dtype=users.dtype)
-    return ops.sum(users[:, :, :num_users, :num_users] * eye, axis=-1)
+    return Gram(users, heard, towards, strength, active * gain, active, free, norm, weight)
 
 
 def _real_form(real: Tensor, imag: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from sionna_cfisac.scenario.schema import ScenarioSpec, noise_power
 from sionna_cfisac.scenario.training_specs import (
     HeteroGNNNetworkSpec,
     RangeSpec,
-    SizeSpec,
     TrainingSpec,
 )
 from sionna_cfisac.scenario.weights import find_weights
@@ -86,7 +85,9 @@ def _initial_weights(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Con
 
 def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
     sizes = spec.sizes or []
+    already = list(channel_conflicts(scenario))
     for index, size in enumerate(sizes):
+        of_size = size.of(scenario)
         if size in sizes[:index]:
             yield Conflict(("training", "sizes", index), "this size is already in the list")
         antennas = scenario.network.num_tx_ant
@@ -106,20 +107,16 @@ def _sizes(scenario: ScenarioSpec, spec: TrainingSpec) -> Iterator[Conflict]:
                 "place; training.noise_scale is a factor on those of the sizes",
                 (("training", "noise_power"),),
             )
-        for conflict in _of_size(spec, size, scenario):
+        found = [x for x in channel_conflicts(of_size) if x not in already]
+        found += _targets(spec, of_size)
+        # the scenario's own channel is checked once
+        found += _flat(of_size) if size.channel is not None else []
+        for conflict in found:
             yield Conflict(
                 ("training", "sizes", index),
                 f"does not fit {'.'.join(map(str, conflict.path))}: {conflict.message}",
                 (conflict.path,),
             )
-
-
-def _of_size(spec: TrainingSpec, size: SizeSpec, scenario: ScenarioSpec) -> Iterator[Conflict]:
-    of_size, already = size.of(scenario), list(channel_conflicts(scenario))
-    yield from (conflict for conflict in channel_conflicts(of_size) if conflict not in already)
-    yield from _targets(spec, of_size)
-    if size.channel is not None:
-        yield from _flat(of_size)
 
 
 def _flat(scenario: ScenarioSpec) -> Iterator[Conflict]:
