@@ -59,7 +59,10 @@ def main() -> None:
             different += not same
             digest = "failed" if after is None else hashlib.sha256(after).hexdigest()[:12]
             seconds = time.perf_counter() - start
-            print(f"{name:28} {'same' if same else 'DIFFERENT':10} {digest} {seconds:6.1f} s", flush=True)
+            print(
+                f"{name:28} {'same' if same else 'DIFFERENT':10} {digest} {seconds:6.1f} s",
+                flush=True,
+            )
     sys.exit(f"{different} of {len(names)} differ" if different else 0)
 
 

@@ -1,7 +1,7 @@
 """Checks of constructor arguments; each error names the argument, what it expects and got."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -61,3 +61,18 @@ def _limits(low: float, high: float, above: bool) -> str:
     if low == -math.inf:
         return ""
     return f" {'above' if above else '>='} {low:g}"
+
+
+Place = str | tuple[str | int, ...]
+"""Name of an argument, or name and index where an entry of a list is meant."""
+
+
+def raise_first(conflicts: Iterable[tuple[Place, str]]) -> None:
+    """Raise the first of what a rule found as a ``ValueError`` that names the argument.
+
+    Rules are generators, so that a class can stop at the first conflict and a scenario file can be
+    told all of them.
+    """
+    for where, message in conflicts:
+        place = where if isinstance(where, str) else ".".join(map(str, where))
+        raise ValueError(f"{place}: {message}")

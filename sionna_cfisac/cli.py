@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sionna_cfisac._version import __version__
-from sionna_cfisac.scenario.errors import Problem, RunError, ScenarioError
+from sionna_cfisac.scenario.file.errors import Problem, RunError, ScenarioError
 
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
@@ -100,34 +100,35 @@ def run(
     ] = False,
 ) -> None:
     """Run a scenario: table on the screen, CSV and figures in the output folder."""
-    from sionna_cfisac.scenario.load import load_study
-    from sionna_cfisac.scenario.output import prepare_output
+    from sionna_cfisac.scenario.engines.base import engine_of
+    from sionna_cfisac.scenario.results.folder import RunFolder
+    from sionna_cfisac.scenario.study import load_study
 
     if resume and force:
         raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
     study = load_study(file, overrides or [], fast)
+    if not study.scenario.beamformers:
+        message = "this key is required to run; without it a scenario can only be trained"
+        raise ScenarioError([Problem(str(file), "beamformers", message)])
     folder = output or Path("results") / study.scenario.name
-    prepare_output(folder, study, resume, force)
+    RunFolder(folder, study).prepare(resume, force)
 
     console = _console()
     files: list[Path] = []
     with _interruptible(f"the finished conditions are in {folder}"):
         with _quiet_start():
-            from sionna_cfisac.scenario.gaps import print_gaps
-            from sionna_cfisac.scenario.report import make_display, print_table
+            from sionna_cfisac.scenario.report.gaps import print_gaps
+            from sionna_cfisac.scenario.report.terminal import make_display, print_table
             from sionna_cfisac.scenario.runner import run_study
 
-            if study.scenario.link is not None:
-                from sionna_cfisac.scenario.simulate_link import start_compiler
-
-                start_compiler()
+            engine_of(study.scenario).start()
         with make_display(study, console) as display:
             rows = run_study(study, folder, display)
         print_table(console, study, rows)
         print_gaps(console, study, rows)
         if study.scenario.figures != []:
             # Matplotlib loads when the numbers are on the screen and on the disk
-            from sionna_cfisac.scenario.figures import draw_figures
+            from sionna_cfisac.scenario.report.figures import draw_figures
 
             files = draw_figures(study, folder)
     figures = f", {len(files)} figure files" if files else ""
@@ -150,8 +151,9 @@ def train(
     ] = False,
 ) -> None:
     """Train the network of a scenario: weights, card, logs and checkpoints in the output folder."""
-    from sionna_cfisac.scenario.load import load_study
-    from sionna_cfisac.scenario.training_output import keras_backend, prepare_training
+    from sionna_cfisac.scenario.engines.training import TrainingEngine
+    from sionna_cfisac.scenario.results.folder import TrainingFolder
+    from sionna_cfisac.scenario.study import load_study
 
     if resume and force:
         raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
@@ -162,33 +164,40 @@ def train(
         message = "expected keys of training in the file's section 'fast', which shorten it"
         raise ScenarioError([Problem("--fast", "", message)])
     folder = output or Path("trained") / scenario.name
-    prepare_training(folder, scenario, keras_backend(), resume, force)
+    TrainingFolder(folder, scenario).prepare(resume, force)
+    engine = TrainingEngine(scenario, folder, resume=resume)
     console = _console()
     with _interruptible(f"the last checkpoint is in {folder}"):
         with _quiet_start():
-            from sionna_cfisac.scenario.training import train_network
-            from sionna_cfisac.scenario.training_report import print_scores, training_display
+            from sionna_cfisac.scenario.report.training import print_scores, training_display
+            from sionna_cfisac.training import train as _train  # noqa: F401
 
-        with training_display(scenario.name, scenario.training.steps, console) as show:
-            weights, scores = train_network(scenario, folder, resume=resume, on_progress=show)
-        print_scores(console, scores)
-    console.print(f"{weights}", markup=False, highlight=False, soft_wrap=True)
+        with training_display(scenario.name, engine.amount, console) as show:
+            trained = engine.run(show)
+        print_scores(console, trained.scores)
+    console.print(f"{trained.file}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
 def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -> None:
     """Check a scenario without running it."""
-    from sionna_cfisac.scenario.beamformer_specs import label_of
-    from sionna_cfisac.scenario.load import load_study
-    from sionna_cfisac.scenario.schema import amount
+    from sionna_cfisac.scenario.engines.base import engine_of
+    from sionna_cfisac.scenario.study import load_study
 
     study = load_study(file, overrides or [], fast)
-    work = sum(amount(condition.scenario)[0] for condition in study.conditions)
-    most = "" if study.scenario.link is None else "at most "
-    methods = ", ".join(label_of(spec) for spec in study.scenario.beamformers)
+    scenario = study.scenario
+    if not scenario.beamformers:
+        assert scenario.training is not None
+        kind, steps = scenario.training.beamformer.type, scenario.training.steps
+        print(f"{file}: good: to train a {kind} in {steps} steps; no beamformers to run")
+        return
+    engine = engine_of(scenario)
+    work = sum(engine_of(condition.scenario).amount for condition in study.conditions)
+    most = "at most " if engine.amount_is_limit else ""
+    methods = ", ".join(method.shown_name for method in scenario.beamformers)
     count = len(study.conditions)
     plural = "" if count == 1 else "s"
-    what = f"{most}{work} {amount(study.scenario)[1]}"
+    what = f"{most}{work} {engine.unit}"
     print(f"{file}: good: {count} condition{plural}, {what}, {methods}")
 
 
@@ -209,18 +218,11 @@ def plot(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a finished run")],
 ) -> None:
     """Draw the figures of a result folder again."""
-    from sionna_cfisac.scenario.load import study_of
-    from sionna_cfisac.scenario.output import RUN, read_run
+    from sionna_cfisac.scenario.results.folder import read_study
 
-    record = read_run(folder)
-    if record is None:
-        raise ScenarioError([Problem(str(folder), "", "holds no results of 'cfisac run'")])
-    if record["status"] != "finished":
-        message = "the run is not finished; continue it with 'cfisac run FILE --resume'"
-        raise ScenarioError([Problem(str(folder), "", message)])
-    study = study_of(record["scenario"], str(folder / RUN))
+    study = read_study(folder)
     with _quiet_start():
-        from sionna_cfisac.scenario.figures import draw_figures
+        from sionna_cfisac.scenario.report.figures import draw_figures
 
     for file in draw_figures(study, folder):
         print(file)
@@ -231,7 +233,7 @@ def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     import json
 
-    from sionna_cfisac.scenario.json_schema import json_schema
+    from sionna_cfisac.scenario.schema.json_schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
 

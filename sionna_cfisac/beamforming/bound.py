@@ -10,6 +10,7 @@ from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
 from sionna_cfisac.beamforming.joint import PROBLEM_SPEC, open_spec, solve_from
 from sionna_cfisac.beamforming.problem import Problem, reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import validated
+from sionna_cfisac.beamforming.rules import one_target_conflicts
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)
@@ -72,11 +73,8 @@ def upper_bound(
     one_of(method, "method", ("dpc", "branch_and_bound"))
     number(sensing_weight, "sensing_weight", 0.0)
     state, exact = validated(state)
-    if sensing_weight > 0 and state.num_targets > 1:
-        raise ValueError(
-            "state.a: the bound handles one target, expected shape [B, M, 1, Nt], got "
-            f"{tuple(state.a.shape)}"
-        )
+    for _, message in one_target_conflicts(state.num_targets, sensing_weight):
+        raise ValueError(f"state.a: the bound {message}")
     exact = exact._replace(a=exact.a[:, :, :1], sensing_gain=exact.sensing_gain[..., :1])
     weight = tf.fill([tf.shape(exact.h)[0]], tf.constant(sensing_weight, tf.float64))
     problem, basis = reduce_problem(exact, weight)

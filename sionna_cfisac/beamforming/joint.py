@@ -10,6 +10,7 @@ from sionna_cfisac.beamforming.ascent import Ascent, ascend
 from sionna_cfisac.beamforming.dual_ascent import refine_at_high_snr
 from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
 from sionna_cfisac.beamforming.protocol import as_input, validated
+from sionna_cfisac.beamforming.rules import one_target_conflicts
 from sionna_cfisac.beamforming.starts import best_start, random_start
 from sionna_cfisac.state import ChannelState, Tensor
 
@@ -114,11 +115,8 @@ class JointBeamformer:
     def __call__(self, state: ChannelState, return_info: bool = False) -> Any:
         """Beams [B, M, U, Nt] for the channels ``state``, and the info if asked for."""
         state, exact = validated(state)
-        if self.sensing_weight > 0 and state.num_targets > 1:
-            raise ValueError(
-                "state.a: the joint beamformer handles one target, expected shape "
-                f"[B, M, 1, Nt], got {tuple(state.a.shape)}"
-            )
+        for _, message in one_target_conflicts(state.num_targets, self.sensing_weight):
+            raise ValueError(f"state.a: the joint beamformer {message}")
         # one target is enough where none counts
         exact = exact._replace(a=exact.a[:, :, :1], sensing_gain=exact.sensing_gain[..., :1])
         f, info = _join([self._solve(chunk) for chunk in _chunks(exact)])

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from sionna_cfisac.beamforming.rules import architecture_conflicts
 from sionna_cfisac.beamforming.weights import (
     CARD_FORMAT,
     CARD_VERSION,
@@ -220,10 +221,8 @@ class LearnedBeamformer(keras.layers.Layer):
             If the other has weights that this one lacks, or another architecture
         """
         mine, theirs = self._named_weights(), other._named_weights()
-        wanted, found = (
-            {**network.architecture(), "conditioned": None} for network in (self, other)
-        )
-        if wanted != found or set(theirs) - set(mine):
+        different = list(architecture_conflicts(other.architecture(), self.architecture()))
+        if different or set(theirs) - set(mine):
             raise ValueError(
                 f"other: expected the architecture {self.architecture()}, "
                 f"got {other.architecture()}"

@@ -9,6 +9,7 @@ from sionna_cfisac.beamforming.protocol import (
     scale_to_power,
     validated,
 )
+from sionna_cfisac.beamforming.rules import null_space_conflicts
 from sionna_cfisac.beamforming.rzf import RZFBeamformer
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
@@ -64,11 +65,8 @@ class NullspaceSensingBeamformer:
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, S + T, Nt] for the channels ``state``."""
         state, exact = validated(state)
-        if state.num_tx_ant <= state.num_users:
-            raise ValueError(
-                "state.h: expected more antennas than UEs, so that a null space is left, got "
-                f"Nt={state.num_tx_ant}, U={state.num_users}"
-            )
+        for _, message in null_space_conflicts(state.num_tx_ant, state.num_users):
+            raise ValueError(f"state.h: the null space {message}")
         # [B, M, Nt, U]; the columns of Q span the channels even where these are dependent or zero
         q, _ = tf.linalg.qr(tf.linalg.matrix_transpose(exact.h))
         a = tf.linalg.matrix_transpose(exact.a)

@@ -1,14 +1,8 @@
-"""Communication channels: Keras layers from a batch size to a ``ChannelState``."""
+"""Communication channels: Keras layers from a batch size to a ``ChannelState``.
 
-from sionna_cfisac.channel.base import ChannelLayer
-from sionna_cfisac.channel.csi import ImperfectCSI, jakes_correlation
-from sionna_cfisac.channel.rayleigh import CellFreeChannel
-from sionna_cfisac.channel.topology import TopologyChannel
+The names load on first use; ``__init__.pyi`` says where they are.
+"""
 
-__all__ = [
-    "CellFreeChannel",
-    "ChannelLayer",
-    "ImperfectCSI",
-    "TopologyChannel",
-    "jakes_correlation",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.arguments import flag, number
+from sionna_cfisac.arguments import flag, number, raise_first
 from sionna_cfisac.arrays import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed
+from sionna_cfisac.channel.rules import csi_conflicts
 from sionna_cfisac.state import (
     ChannelState,
     Tensor,
@@ -113,10 +114,7 @@ class ImperfectCSI(keras.layers.Layer):
     ) -> None:
         # Keras' own casting leaves complex tensors as they are and would round the real ones
         super().__init__(dtype=dtype, name=name, autocast=False)
-        if error_variance is not None and pilot_snr_db is not None:
-            raise ValueError(
-                "pilot_snr_db: expected either error_variance or pilot_snr_db, got both"
-            )
+        raise_first(csi_conflicts(error_variance, pilot_snr_db))
         if error_variance is not None:
             number(error_variance, "error_variance", 0.0, 1.0)
         if error_variance == 1:

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from sionna_cfisac.arguments import raise_first
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import ChannelLayer
+from sionna_cfisac.channel.rules import angle_conflicts
 from sionna_cfisac.state import ChannelState, Tensor
 
 SENSING_GAINS = ("exponential", "unit")
@@ -73,11 +75,8 @@ class CellFreeChannel(ChannelLayer):
         super().__init__(num_aps, num_users, num_tx_ant, num_targets, **kwargs)
         if sensing_gain not in SENSING_GAINS:
             raise ValueError(f"sensing_gain: expected one of {SENSING_GAINS}, got {sensing_gain!r}")
+        raise_first(angle_conflicts(angle_range))
         low, high = angle_range
-        if not -math.pi <= low <= high <= math.pi:
-            raise ValueError(
-                f"angle_range: expected -pi <= low <= high <= pi, got {tuple(angle_range)}"
-            )
         self.sensing_gain = sensing_gain
         self.angle_range = (float(low), float(high))
 

@@ -2,29 +2,9 @@
 
 import tensorflow as tf
 
-from sionna_cfisac.arguments import one_of
 from sionna_cfisac.beamforming.protocol import Beamformer
 from sionna_cfisac.feasible import check_feasible
-from sionna_cfisac.radio import BEAMS_PER, RESOURCE_BLOCK
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
-
-
-def group_size(num_subcarriers: int, beams_per: str) -> int:
-    """Number of subcarriers that share their beams.
-
-    Raises
-    ------
-    ValueError
-        If resource blocks do not fit the subcarriers, naming the argument
-    """
-    one_of(beams_per, "beams_per", BEAMS_PER)
-    if beams_per == "resource_block" and num_subcarriers % RESOURCE_BLOCK:
-        raise ValueError(
-            f"num_subcarriers: expected a multiple of {RESOURCE_BLOCK} for beams_per "
-            f"'resource_block', got {num_subcarriers}"
-        )
-    sizes = {"subcarrier": 1, "resource_block": RESOURCE_BLOCK, "wideband": num_subcarriers}
-    return sizes[beams_per]
 
 
 def represent(h: Tensor, size: int) -> Tensor:

@@ -9,8 +9,9 @@ from sionna.phy.mapping import Demapper, Mapper
 from sionna.phy.mimo import StreamManagement
 from sionna.phy.ofdm import PilotPattern, ResourceGrid
 
-from sionna_cfisac.arguments import integer, number, one_of
+from sionna_cfisac.arguments import integer, number, one_of, raise_first
 from sionna_cfisac.link.code_blocks import segment
+from sionna_cfisac.link.rules import pilot_conflicts, prefix_conflicts, room_conflicts
 from sionna_cfisac.radio import CODE_RATES, MODULATIONS
 
 _PILOT_SEED = 0
@@ -81,11 +82,7 @@ class Frame:
         self.num_ofdm_symbols = integer(num_ofdm_symbols, "num_ofdm_symbols", 1)
         self.subcarrier_spacing = number(subcarrier_spacing, "subcarrier_spacing", 0.0, above=True)
         self.cyclic_prefix_length = integer(cyclic_prefix_length, "cyclic_prefix_length", 0)
-        if cyclic_prefix_length > num_subcarriers:
-            raise ValueError(
-                f"cyclic_prefix_length: expected at most num_subcarriers {num_subcarriers}, "
-                f"got {cyclic_prefix_length}"
-            )
+        raise_first(prefix_conflicts(cyclic_prefix_length, num_subcarriers))
         self.pilot_symbols = _pilot_symbols(pilot_symbols, self.num_ofdm_symbols)
         self.modulation = one_of(modulation, "modulation", tuple(MODULATIONS))
         self.code_rate = None if code_rate is None else number(code_rate, "code_rate", *CODE_RATES)
@@ -145,11 +142,7 @@ class Frame:
             If there are more streams than subcarriers to carry their pilots
         """
         total = pilots_of or num_streams
-        if self.pilot_symbols and total > self.num_subcarriers:
-            raise ValueError(
-                f"num_subcarriers: expected at least one for the pilots of each of the {total} "
-                f"streams, got {self.num_subcarriers}"
-            )
+        raise_first(room_conflicts(self.num_subcarriers, self.pilot_symbols, total))
         key = (num_streams, total)
         if key not in self._grids:
             # a grid holds constants, which must not belong to a graph that is being traced
@@ -178,11 +171,7 @@ def _pilot_symbols(value: Sequence[int], num_ofdm_symbols: int) -> tuple[int, ..
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
         raise ValueError(f"pilot_symbols: expected a list of indices, got {value!r}")
     symbols = tuple(integer(index, "pilot_symbols", 0) for index in value)
-    if len(set(symbols)) != len(symbols) or any(i >= num_ofdm_symbols for i in symbols):
-        raise ValueError(
-            f"pilot_symbols: expected different indices below num_ofdm_symbols "
-            f"{num_ofdm_symbols}, got {list(value)}"
-        )
+    raise_first(pilot_conflicts(symbols, num_ofdm_symbols))
     return tuple(sorted(symbols))
 
 

@@ -11,12 +11,13 @@ from sionna.phy.utils import hard_decisions
 from sionna_cfisac.arguments import one_of
 from sionna_cfisac.beamforming.protocol import Beamformer
 from sionna_cfisac.channel import ChannelLayer, ImperfectCSI
-from sionna_cfisac.link.beams import design, effective_channel, group_size, repeat_state
+from sionna_cfisac.link.beams import design, effective_channel, repeat_state
 from sionna_cfisac.link.channels import FlatChannel, LinkChannel
 from sionna_cfisac.link.draw import LinkDraw, draw_slots, uniform_bits
 from sionna_cfisac.link.frame import Frame
 from sionna_cfisac.link.noise import noise_powers
 from sionna_cfisac.link.receiver import Receiver
+from sionna_cfisac.link.rules import group_size
 from sionna_cfisac.radio import SNR_DEFINITIONS
 from sionna_cfisac.state import Tensor
 

@@ -8,8 +8,9 @@ import tensorflow as tf
 from sionna.phy.mimo import lmmse_equalizer
 from sionna.phy.ofdm import LSChannelEstimator, OFDMEqualizer
 
-from sionna_cfisac.arguments import one_of
+from sionna_cfisac.arguments import one_of, raise_first
 from sionna_cfisac.link.frame import Frame
+from sionna_cfisac.link.rules import pilot_conflicts
 from sionna_cfisac.radio import CHANNEL_ESTIMATIONS
 from sionna_cfisac.state import Tensor
 
@@ -46,8 +47,7 @@ class Receiver:
         self.frame = frame
         self.estimation = one_of(estimation, "estimation", CHANNEL_ESTIMATIONS)
         self.interpolation = one_of(interpolation, "interpolation", INTERPOLATIONS)
-        if estimation == "ls" and not frame.pilot_symbols:
-            raise ValueError("pilot_symbols: expected some for estimation 'ls', got none")
+        raise_first(pilot_conflicts(frame.pilot_symbols, frame.num_ofdm_symbols, estimation))
         self._blocks: dict[Any, Any] = {}
 
     def __call__(self, y: Tensor, z: Tensor, noise_power: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sionna_cfisac.kinds import Look
 from sionna_cfisac.plots import style
 
 
@@ -27,7 +28,7 @@ def figure(height: float, entries: int) -> Iterator[Figure]:
         fig.canvas.draw()
 
 
-def line_style(look: style.Style) -> dict[str, Any]:
+def line_style(look: Look) -> dict[str, Any]:
     """Arguments of a matplotlib line for a style, such that lines that coincide show through."""
     return {
         "color": look.color,

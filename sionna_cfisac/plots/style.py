@@ -2,7 +2,10 @@
 
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from sionna_cfisac.beamforming.methods import METHODS, Network
+from sionna_cfisac.kinds import Look
+from sionna_cfisac.measures import MEASURES, UPPER_BOUND, measure_of
 
 COLUMN_WIDTH = 3.5
 """Width of a column of an IEEE journal in inches."""
@@ -40,21 +43,10 @@ RC = {
     "axes.unicode_minus": True,
 }
 
-UPPER_BOUND = "upper_bound"
-
-
-class Style(NamedTuple):
-    """Colour, marker and line style of a method."""
-
-    color: str
-    marker: str
-    linestyle: str | tuple[int, tuple[int, ...]]
-
-
 # Okabe and Ito's palette, told apart by readers with any colour vision; without its yellow, which
 # is too light on white, and its black, which is for bounds and directions. For the networks two
 # dark colours of Paul Tol's muted palette: printed in grey they stay apart from the optimum, on
-# which their curves lie
+# which their curves lie. The methods' own looks, in beamforming/methods.py, are made of it
 _COLORS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288",
 )  # fmt: skip
@@ -64,15 +56,15 @@ _MORE_COLORS = ("#666666", "#999933", "#661100")
 _MORE_MARKERS = ("<", ">", "p", "h", "*")
 _LINES = ("-", "--", "-.", ":")
 _DASHES, _DASH_DOTS = (0, (3, 2)), (0, (6, 1, 1, 1, 1, 1))
+
 GAPS = ("-", "--", _DASHES, _DASH_DOTS, "-.", ":")
 """Every line style, from the one without gaps to the one with most of them."""
-_BOUND = Style("black", "", "--")
 
 
-def _slots(colors: tuple[str, ...], markers: tuple[str, ...]) -> tuple[Style, ...]:
+def _slots(colors: tuple[str, ...], markers: tuple[str, ...]) -> tuple[Look, ...]:
     """Every pair of a colour and a marker, neighbours differing in both."""
     return tuple(
-        Style(color, markers[(index + shift) % len(markers)], _LINES[(index + shift) % len(_LINES)])
+        Look(color, markers[(index + shift) % len(markers)], _LINES[(index + shift) % len(_LINES)])
         for shift in range(len(markers))
         for index, color in enumerate(colors)
     )
@@ -80,49 +72,10 @@ def _slots(colors: tuple[str, ...], markers: tuple[str, ...]) -> tuple[Style, ..
 
 _OTHERS = _slots(_MORE_COLORS, _MORE_MARKERS)
 _ALL = _OTHERS + _slots(_COLORS + _MORE_COLORS, _MARKERS + _MORE_MARKERS)
-_OWN = {
-    "joint": Style(_COLORS[0], "o", "-"),
-    "wmmse": Style(_COLORS[1], "s", "--"),
-    "rzf": Style(_COLORS[2], "^", "-."),
-    "conjugate": Style(_COLORS[3], "D", ":"),
-    "sensing_conjugate": Style(_COLORS[4], "v", "--"),
-    "nullspace_sensing": Style(_COLORS[5], "P", "-."),
-    # no two of joint, WMMSE and the networks share a line style either
-    "hetero_gnn": Style(_COLORS[6], "x", "-."),
-    "hetero_gnn_conditioned": Style(_COLORS[7], "+", ":"),
-    "dual_gnn": Style("#111111", "*", _DASH_DOTS),
-    "closed_form_dual": Style("#999999", "h", _DASHES),
-    UPPER_BOUND: _BOUND,
-}
-# variants of the networks take the looks of these, too, where they are free
-_NETWORKS = ("hetero_gnn", "dual_gnn")
-_METHODS = {
-    "joint": "Joint optimum",
-    "wmmse": "WMMSE",
-    "rzf": "RZF",
-    "conjugate": "Conjugate",
-    "sensing_conjugate": "Conjugate (sensing)",
-    "nullspace_sensing": "Null-space sensing",
-    "hetero_gnn": "GNN",
-    "dual_gnn": "Dual GNN",
-    "closed_form_dual": "Closed-form duals",
-    UPPER_BOUND: "Upper bound",
-}
-_METRICS = {
-    "sum_rate": "Sum rate",
-    "min_rate": "Rate of the worst UE",
-    "sensing_snr": "Sensing SNR",
-    "sensing_snr_db": "Sensing SNR",
-    "sensing_share": "Share of the largest sensing SNR",
-    "utility": "Utility",
-    "utility_share": "Utility relative to the reference",
-    "utility_share_p1": "1st percentile of the relative utility",
-    "bler": "Block error rate",
-    "ber": "Bit error rate",
-    "pd_neyman_pearson": "Detection prob., Neyman–Pearson",
-    "pd_energy": "Detection prob., energy",
-    "pd_best_path": "Detection prob., best path",
-    "ap_power_max": "Highest power of an AP",
+# what is no method of its own, but has a look that no other method takes
+_MORE = {
+    "hetero_gnn_conditioned": Look(_COLORS[7], "+", ":"),
+    UPPER_BOUND: Look("black", "", "--"),
 }
 _CONDITIONS = {
     "objective.sensing_weight": "Sensing weight $\\beta$",
@@ -165,22 +118,24 @@ _SYMBOLS = {
 }
 
 
-def styles(methods: Iterable[str]) -> dict[str, Style]:
-    """Style of each method: the same in every figure, and distinct within one.
+def styles(methods: Iterable[str]) -> dict[str, Look]:
+    """Look of each method: the same in every figure, and distinct within one.
 
     The package's methods have their own. Another takes a place that follows from its name, or the
     next one whose colour and marker, or at least whose look, no other method of the figure has. A
     variant of the networks takes a look of theirs first, which is made to lie on other curves.
     """
     names = list(dict.fromkeys(methods))
-    chosen = {name: _OWN[name] for name in names if name in _OWN}
-    for name in sorted(set(names) - set(_OWN)):
+    chosen = {name: look for name in names if (look := _own_look(name)) is not None}
+    # variants of the networks take the looks of these, too, where they are free
+    networks = {name: kind.look for name, kind in METHODS.own.items() if issubclass(kind, Network)}
+    for name in sorted(set(names) - set(chosen)):
         start = zlib.crc32(name.encode()) % len(_OTHERS)
         order = _OTHERS[start:] + _OTHERS[:start] + _ALL
-        for network in _NETWORKS:
+        for network, own in networks.items():
             if name.startswith(f"{network}_"):
-                looks = tuple(look for own, look in _OWN.items() if own.startswith(network))
-                order = looks + order
+                also = tuple(look for key, look in _MORE.items() if key.startswith(network))
+                order = (*(() if own is None else (own,)), *also, *order)
         taken = chosen.values()
         colors, markers = {look.color for look in taken}, {look.marker for look in taken}
         new = [look for look in order if look not in taken] or list(order)
@@ -188,19 +143,30 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     return {name: chosen[name] for name in names}
 
 
+def _own_look(method: str) -> Look | None:
+    kind = METHODS.known(method)
+    return _MORE.get(method) if kind is None else kind.look
+
+
 def method_label(method: str) -> str:
     """Readable name of a method; a variant's follows from that of its method."""
-    if method in _METHODS:
-        return _METHODS[method]
-    for name in sorted(_METHODS, key=len, reverse=True):
+    kind = METHODS.known(method)
+    if kind is not None:
+        return kind.title or _plain(method)
+    if method == UPPER_BOUND:
+        return MEASURES.own[UPPER_BOUND].title
+    titles = {name: kind.title for name, kind in METHODS.own.items()}
+    for name in sorted(titles, key=len, reverse=True):
         if method.startswith(f"{name}_"):
-            return f"{_METHODS[name]} ({_plain(method[len(name) :])})"
+            return f"{titles[name]} ({_plain(method[len(name) :])})"
     return _plain(method)
 
 
 def metric_label(metric: str, unit: str) -> str:
     """Readable name of a metric with its unit."""
-    name = _METRICS.get(metric, _plain(metric[:1].upper() + metric[1:]))
+    measure = measure_of(metric)
+    title = "" if measure is None else measure.title
+    name = title or _plain(metric[:1].upper() + metric[1:])
     return name if unit in ("", "1", "power") else f"{name} ({unit})"
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from sionna_cfisac.kinds import Look
 from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.tidy import conditions_of, metrics_of, rows_of, unit_of
@@ -97,7 +98,7 @@ def plot_tradeoff(df: pd.DataFrame, units: Mapping[str, str] | None = None) -> F
     return fig
 
 
-def _errorbar(ax: Any, rows: pd.DataFrame, look: style.Style, label: str, line: bool) -> None:
+def _errorbar(ax: Any, rows: pd.DataFrame, look: Look, label: str, line: bool) -> None:
     bars = {
         f"{axis}err": np.abs(
             rows[[f"ci_low_{axis}", f"ci_high_{axis}"]].to_numpy(float)

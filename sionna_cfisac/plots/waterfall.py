@@ -12,6 +12,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from sionna_cfisac.kinds import Look
 from sionna_cfisac.plots import style
 from sionna_cfisac.plots.canvas import figure, legend, line_style
 from sionna_cfisac.plots.curves import geometric
@@ -110,9 +111,7 @@ def plot_waterfall(
     return fig
 
 
-def _curve(
-    ax: Any, part: pd.DataFrame, x: str, look: style.Style, method: str, bottom: float
-) -> None:
+def _curve(ax: Any, part: pd.DataFrame, x: str, look: Look, method: str, bottom: float) -> None:
     # what is not a number interrupts the line
     low, value, high = (
         part[name].where(part["value"] > 0).to_numpy(float)
@@ -132,9 +131,7 @@ def _curve(
     drawn.lines[0].set_clip_on(False)
 
 
-def _limits(
-    fig: Figure, ax: Any, rows: pd.DataFrame, x: str, looks: Mapping[str, style.Style]
-) -> None:
+def _limits(fig: Figure, ax: Any, rows: pd.DataFrame, x: str, looks: Mapping[str, Look]) -> None:
     """Arrows down from the upper limits where no error was seen, side by side at an SNR."""
     # only a figure that is laid out knows how much room there is
     fig.draw_without_rendering()

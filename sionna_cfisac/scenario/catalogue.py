@@ -3,16 +3,16 @@
 import inspect
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel
-
-from sionna_cfisac.scenario.beamformer_specs import BEAMFORMERS
-from sionna_cfisac.scenario.channel_specs import CHANNELS
-from sionna_cfisac.scenario.document import read_document
-from sionna_cfisac.scenario.errors import Problem, ScenarioError, show, suggestion
-from sionna_cfisac.scenario.measures import MEASURES
-from sionna_cfisac.scenario.plugins import plugins
-from sionna_cfisac.scenario.weights import weights_catalogue
+from sionna_cfisac.beamforming.methods import METHODS, NETWORKS
+from sionna_cfisac.beamforming.pretrained import weights_catalogue
+from sionna_cfisac.channel.kinds import CHANNELS
+from sionna_cfisac.kinds import Kinds
+from sionna_cfisac.measures import MEASURES, Measure
+from sionna_cfisac.scenario.file.document import read_document
+from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
+from sionna_cfisac.wording import show, suggestion
 
 _TEMPLATES = files("sionna_cfisac.scenario").joinpath("templates")
 
@@ -51,16 +51,12 @@ def catalogue(folder: Path) -> dict[str, dict[str, str]]:
     dict of str to dict
         Heading -> name -> description
     """
-    beamformers = {name: _summary(model) for name, model in BEAMFORMERS.items()}
-    for name, entry in plugins().items():
-        if name not in BEAMFORMERS:
-            origin = entry.dist.name if entry.dist is not None else entry.value
-            beamformers[name] = f"(plug-in of {origin})"
     return {
-        "beamformers": beamformers,
+        "beamformers": _kinds(METHODS),
         "weights": weights_catalogue(),
-        "channels": {name: _summary(model) for name, model in CHANNELS.items()},
-        "measures": {name: f"{m.description} [{m.unit}]" for name, m in MEASURES.items()},
+        "channels": _kinds(CHANNELS),
+        "measures": _kinds(MEASURES),
+        "networks to train": _kinds(NETWORKS),
         "templates (cfisac init KIND)": {
             name: _first_comment(template(name)) for name in template_names()
         },
@@ -80,8 +76,19 @@ def _scenarios(folder: Path) -> dict[str, str]:
     return found
 
 
-def _summary(model: type[BaseModel]) -> str:
-    return inspect.getdoc(model) or ""
+def _kinds(kinds: Kinds[Any]) -> dict[str, str]:
+    own = {name: _summary(kind) for name, kind in kinds.own.items()}
+    others = {
+        name: f"(plug-in of {entry.dist.name if entry.dist is not None else entry.value})"
+        for name, entry in kinds.plugins().items()
+    }
+    return own | others
+
+
+def _summary(kind: Any) -> str:
+    if isinstance(kind, Measure):
+        return f"{kind.description} [{kind.unit}]"
+    return (inspect.getdoc(kind) or "").splitlines()[0]
 
 
 def _first_comment(text: str) -> str:

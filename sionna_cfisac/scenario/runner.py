@@ -1,25 +1,24 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from sionna_cfisac.scenario.errors import RunError
-from sionna_cfisac.scenario.files import write_atomic, write_json
-from sionna_cfisac.scenario.load import Study
-from sionna_cfisac.scenario.output import FORMAT, RESULTS, RUN, read_run
-from sionna_cfisac.scenario.results import Row, rows, to_csv, totals
-from sionna_cfisac.scenario.seeds import condition_seed
-from sionna_cfisac.scenario.simulate import ConditionResult, Values, simulate
-from sionna_cfisac.scenario.skipping import finished_methods
-from sionna_cfisac.scenario.store import (
-    condition_file,
-    read_condition,
-    write_condition,
-)
-from sionna_cfisac.scenario.sweep import Condition
-from sionna_cfisac.scenario.versions import versions
-from sionna_cfisac.scenario.weights import weights_in_use
+from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.ingredients import ingredients
+from sionna_cfisac.scenario.engines.result import ConditionResult, Values
+from sionna_cfisac.scenario.engines.seeds import condition_seed
+from sionna_cfisac.scenario.engines.versions import versions
+from sionna_cfisac.scenario.file.errors import RunError
+from sionna_cfisac.scenario.results.files import write_atomic, write_json
+from sionna_cfisac.scenario.results.folder import RESULTS, RUN, RunFolder
+from sionna_cfisac.scenario.results.store import condition_file, read_condition, write_condition
+from sionna_cfisac.scenario.results.table import Row, rows, to_csv, totals
+from sionna_cfisac.scenario.study import Condition, Study
+
+SNR = "link.snr_db"
+"""Key along which a waterfall curve runs."""
 
 
 class Display(Protocol):
@@ -46,7 +45,8 @@ def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
     study : Study
         What to run
     folder : Path
-        Output folder that :func:`~sionna_cfisac.scenario.output.prepare_output` has passed
+        Output folder, prepared by
+        :meth:`~sionna_cfisac.scenario.results.folder.OutputFolder.prepare`
     display : Display
         Told about the progress
 
@@ -61,7 +61,7 @@ def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
         If a method fails; the conditions finished before are stored
     """
     record = _Record(study, folder)
-    _compare_versions(folder, record.versions, display)
+    _compare_versions(RunFolder(folder, study).read(), record.versions, display)
     for condition in study.conditions:
         found = _stored(folder, condition, display)
         if found is not None:
@@ -91,12 +91,7 @@ def _simulate(condition: Condition, display: Display, skip: Collection[str]) -> 
         display.batch(condition, done, values)
 
     try:
-        if condition.scenario.link is None:
-            return simulate(condition.scenario, on_batch)
-        # it takes seconds to import Sionna
-        from sionna_cfisac.scenario.simulate_link import simulate_link
-
-        return simulate_link(condition.scenario, on_batch, skip)
+        return engine_of(condition.scenario).run(on_batch, skip)
     except RunError as error:
         if not condition.columns:
             raise
@@ -107,8 +102,8 @@ def _stored(folder: Path, condition: Condition, display: Display) -> ConditionRe
     try:
         found = read_condition(folder, condition)
         # a name stays the same when its network is trained again
-        if found.weights != weights_in_use(condition.scenario):
-            raise ValueError(f"{condition}: stored with other weights of a network")
+        if found.weights != ingredients(condition.scenario):
+            raise ValueError(f"{condition}: stored with other weights of a network, or other code")
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -143,12 +138,14 @@ class _Record:
 
     def write(self, status: str) -> None:
         write_atomic(self.folder / RESULTS, to_csv(self.study.columns, self.table))
-        earlier = read_run(self.folder) or {}
+        place = RunFolder(self.folder, self.study)
+        earlier = place.read() or {}
         run = {
-            "format": FORMAT,
+            "format": place.format,
             "format_version": 1,
             "status": status,
             "scenario": self.study.resolved,
+            "file": self._file(),
             "seed": self.study.scenario.seed,
             "conditions": [self._condition(condition) for condition in self.study.conditions],
             "versions": self.versions,
@@ -156,6 +153,11 @@ class _Record:
             "figures": earlier.get("figures", []),
         }
         write_json(self.folder / RUN, run)
+
+    def _file(self) -> str | None:
+        """The scenario file as seen from the folder, for the code that it names."""
+        file = self.study.file
+        return None if file is None else os.path.relpath(file, self.folder)
 
     def _condition(self, condition: Condition) -> dict[str, Any]:
         seconds = self._seconds.get(condition.index)
@@ -175,8 +177,7 @@ class _Record:
         }
 
 
-def _compare_versions(folder: Path, now: dict[str, str], display: Display) -> None:
-    run = read_run(folder)
+def _compare_versions(run: dict[str, Any] | None, now: dict[str, str], display: Display) -> None:
     before: dict[str, str] = {} if run is None else run.get("versions", {})
     for package, number in before.items():
         if now.get(package) != number:
@@ -184,3 +185,34 @@ def _compare_versions(folder: Path, now: dict[str, str], display: Display) -> No
                 f"the stored conditions come from {package} {number}, "
                 f"the others from {now.get(package)}"
             )
+
+
+def finished_methods(condition: Condition, table: Iterable[Row]) -> set[str]:
+    """Methods whose BLER lay below ``link.skip_below`` at a lower SNR, all else being equal.
+
+    Parameters
+    ----------
+    condition : Condition
+        What is to be simulated
+    table : iterable of Row
+        Results so far
+
+    Returns
+    -------
+    set of str
+        Methods whose interval at a lower SNR lay below the limit
+    """
+    link = condition.scenario.link
+    here = condition.columns
+    # the noise power of the channel stands where there is none, and is neither lower nor higher
+    if link is None or link.skip_below is None or here.get(SNR) is None:
+        return set()
+    return {
+        row.method
+        for row in table
+        if row.metric == "bler"
+        and row.columns[SNR] is not None
+        and row.columns[SNR] < here[SNR]
+        and all(row.columns[key] == value for key, value in here.items() if key != SNR)
+        and row.estimate.high < link.skip_below
+    }

@@ -1,23 +1,8 @@
-"""Multistatic sensing: echoes of the APs' transmit signals, and detection of the target in them."""
+"""Multistatic sensing: echoes of the APs' transmit signals, and detection of the target in them.
 
-from sionna_cfisac.sensing.covariance import beam_covariance, matched_filters, sample_covariance
-from sionna_cfisac.sensing.detection import (
-    DETECTORS,
-    detection_probability,
-    detection_statistic,
-    detection_threshold,
-)
-from sionna_cfisac.sensing.multistatic import MultistaticChannel
-from sionna_cfisac.sensing.required_snr import required_snr_db
+The names load on first use; ``__init__.pyi`` says where they are.
+"""
 
-__all__ = [
-    "DETECTORS",
-    "MultistaticChannel",
-    "beam_covariance",
-    "detection_probability",
-    "detection_statistic",
-    "detection_threshold",
-    "matched_filters",
-    "required_snr_db",
-    "sample_covariance",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

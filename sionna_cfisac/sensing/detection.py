@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sionna_cfisac.arguments import integer, one_of
+from sionna_cfisac.sensing import detectors as declared
 from sionna_cfisac.sensing import quadratic_form
 from sionna_cfisac.sensing.multistatic import check_swerling
 from sionna_cfisac.sensing.quadratic_form import probability
 
-DETECTORS = ("neyman_pearson", "energy", "best_path")
+DETECTORS = tuple(declared.DETECTORS)
 """Names of the tests."""
 
 # relative to the strongest: what rounding in single precision makes of a path that is not there

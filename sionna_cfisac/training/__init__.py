@@ -1,18 +1,8 @@
-"""Unsupervised training of learned beamformers, with the TensorFlow and JAX backends of Keras."""
+"""Unsupervised training of learned beamformers, with the TensorFlow and JAX backends of Keras.
 
-from sionna_cfisac.training.data import Draw, TrainingData
-from sionna_cfisac.training.model import TrainingModel
-from sionna_cfisac.training.train import Progress, TrainingError, TrainingPlan, train
-from sionna_cfisac.training.validation import Score, Validation
+The names load on first use; ``__init__.pyi`` says where they are.
+"""
 
-__all__ = [
-    "Draw",
-    "Progress",
-    "Score",
-    "TrainingData",
-    "TrainingError",
-    "TrainingModel",
-    "TrainingPlan",
-    "Validation",
-    "train",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.arguments import integer, number, one_of
+from sionna_cfisac.arguments import integer, number, one_of, raise_first
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.state import ChannelState
+from sionna_cfisac.training.rules import batch_conflicts, noise_conflicts, order_conflicts
 
 Batch = dict[str, dict[str, np.ndarray]]
 """Name of a size -> fields of its channels and their ``sensing_weight``."""
@@ -46,7 +47,8 @@ class Draw:
     def __post_init__(self) -> None:
         one_of(self.scale, "scale", _SCALES)
         number(self.low, "low", 0.0, above=self.scale == "log")
-        number(self.high, "high", self.low)
+        number(self.high, "high", 0.0)
+        raise_first(order_conflicts(self.low, self.high))
         number(self.low_share, "low_share", 0.0, 1.0)
 
     def __call__(self, size: int, generator: np.random.Generator) -> np.ndarray:
@@ -113,17 +115,8 @@ class TrainingData(keras.utils.PyDataset):
         integer(steps_per_epoch, "steps_per_epoch", 1)
         if not isinstance(sensing_weight, Draw):
             number(sensing_weight, "sensing_weight", 0.0)
-        if batch_size < len(channels):
-            raise ValueError(
-                f"batch_size: expected at least one channel of each of the {len(channels)} sizes, "
-                f"got {batch_size}"
-            )
-        if num_samples is not None and num_samples < batch_size:
-            raise ValueError(
-                f"num_samples: expected at least batch_size = {batch_size}, got {num_samples}"
-            )
-        if noise_power is not None and noise_scale is not None:
-            raise ValueError("noise_scale: expected either noise_power or noise_scale, got both")
+        raise_first(batch_conflicts(batch_size, len(channels), num_samples))
+        raise_first(noise_conflicts(noise_power, noise_scale))
         self.channels, self.num_sizes = list(channels), len(channels)
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         self.seed, self.epoch = seed, epoch

@@ -1,0 +1,386 @@
+"""Kinds: what can be named in a scenario, each declared once, beside the code that it describes.
+
+A beamformer, a channel or a measure is a class or function that does the work, which takes long to
+import, and a declaration that does not: its name, where the class is, its options with their
+defaults, its label and looks in figures, what it can do and what it does not fit. Everything else
+is derived from the declarations: what a scenario may say and how it is checked, ``cfisac list``,
+the JSON Schema, hints, labels and styles. Declarations come from three places:
+
+- the package's own: ``beamforming/methods.py``, ``channel/kinds.py``, ``measures.py``;
+- other packages, through entry points in the group of the kind, e.g.
+  ``sionna_cfisac.beamformers``. An entry point names a declaration, or a class or function alone,
+  whose arguments are then its options;
+- a Python file beside the scenario, ``type: ./my_method.py:MyMethod``, of the same two forms.
+"""
+
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, Union
+
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import GetJsonSchemaHandler
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from sionna_cfisac.options import Options, null_is_default
+
+KeyPath = tuple[str | int, ...]
+"""Keys and list indices from the root of a scenario, or of a section, to a value."""
+
+_IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
+
+
+class Look(NamedTuple):
+    """Colour, marker and line style in figures, as Matplotlib names them."""
+
+    color: str
+    marker: str
+    linestyle: str | tuple[int, tuple[int, ...]]
+
+
+class Conflict(NamedTuple):
+    """Values that do not fit each other.
+
+    Attributes
+    ----------
+    path : KeyPath
+        Where to report it; a kind gives it from its own entry on
+    message : str
+        What was expected and what was got
+    inputs : tuple of KeyPath
+        The other values of the scenario that it depends on
+    """
+
+    path: KeyPath
+    message: str
+    inputs: tuple[KeyPath, ...] = ()
+
+
+class Kind(Options):
+    """A declaration; the fields are options, and the bare name is short for ``{type: name}``.
+
+    The first line of the docstring is what ``cfisac list`` shows.
+    """
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: ClassVar[str] = ""
+    """What ``type`` says in a scenario."""
+    home: ClassVar[Any] = None
+    """The class or function, or where it is: ``"package.module:Class"``."""
+    title: ClassVar[str] = ""
+    """Readable name in figures; by default it follows from the name."""
+    look: ClassVar[Look | None] = None
+    """Style in figures; by default one that is free."""
+    kinds: ClassVar["OptionKinds[Any]"]
+    """All kinds of the same sort."""
+
+    type: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return null_is_default(cls, {"type": value} if isinstance(value, str) else value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.name:
+            schema["properties"]["type"] = {"const": cls.name, "title": "Type", "type": "string"}
+        return schema
+
+    @classmethod
+    def implementation(cls) -> Any:
+        """The class or function, imported."""
+        return imported(cls.home)
+
+    def arguments(self) -> dict[str, Any]:
+        """Options for the class: those that every kind of the sort has are not among them."""
+        common = set(type(self).kinds.base.model_fields)
+        return {
+            name: value
+            for name, value in self.model_dump(exclude_none=True).items()
+            if name not in common
+        }
+
+    @classmethod
+    def from_callable(cls, name: str, target: Callable[..., Any]) -> Any:
+        """A declaration whose options are the arguments of a class or function."""
+        options: dict[str, Any] = {}
+        config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+        for key, parameter in cls.option_parameters(target).items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                config["extra"] = "allow"
+            elif parameter.kind is not parameter.VAR_POSITIONAL:
+                default = ... if parameter.default is parameter.empty else parameter.default
+                options[key] = (Any, default)
+        about = {
+            "name": name,
+            "home": staticmethod(target),
+            "model_config": config,
+            "__module__": __name__,
+            "__doc__": inspect.getdoc(target),
+        }
+        base: Any = type(name, (cls,), about)
+        return create_model(name, __base__=base, **options)
+
+    @classmethod
+    def option_parameters(cls, target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+        """The arguments of a class or function that are options of the scenario."""
+        return dict(inspect.signature(target).parameters)
+
+
+def imported(home: Any) -> Any:
+    """What ``"package.module:name"`` stands for; anything but a string stands for itself."""
+    if not isinstance(home, str):
+        return home
+    module, _, name = home.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+D = TypeVar("D")
+
+
+class Kinds(Generic[D]):
+    """All declarations of one sort: the package's own, of plug-ins, and in files.
+
+    Parameters
+    ----------
+    noun : str
+        What they are called in messages
+    group : str
+        Group of the entry points of plug-ins
+    own : iterable of declarations
+        The package's own, in the order of ``cfisac list``
+    accept : callable
+        ``(name, object) -> declaration`` of what a plug-in or a file holds; raises ``ValueError``
+    """
+
+    def __init__(
+        self, noun: str, group: str, own: Iterable[D], accept: Callable[[str, Any], D]
+    ) -> None:
+        self.noun = noun
+        self.group = group
+        self.own: dict[str, D] = {kind.name: kind for kind in own}  # type: ignore[attr-defined]
+        self._accept = accept
+        self._loaded: dict[str, D] = {}
+        self._sources: dict[D, Path] = {}
+
+    def source(self, kind: D) -> Path | None:
+        """The Python file of a declaration that was found in one, as the scenario named it."""
+        return self._sources.get(kind)
+
+    def plugins(self) -> dict[str, EntryPoint]:
+        """Entry points by name, without the package's own names; the first installed wins."""
+        found: dict[str, EntryPoint] = {}
+        for entry in sorted(entry_points(group=self.group), key=lambda entry: entry.name):
+            if entry.name not in self.own:
+                found.setdefault(entry.name, entry)
+        return found
+
+    def names(self) -> list[str]:
+        """Every name that a scenario may use, plug-ins last."""
+        return [*self.own, *self.plugins()]
+
+    def is_external(self, name: Any) -> bool:
+        """Whether a name stands for a plug-in or a file."""
+        return isinstance(name, str) and (in_file(name) or name in self.plugins())
+
+    def find(self, name: str, folder: Path | None = None) -> D:
+        """The declaration of a name; that of a plug-in or file is imported.
+
+        Parameters
+        ----------
+        name : str
+            Name, or ``FILE.py:NAME``
+        folder : Path or None
+            What the file is relative to; the working directory by default
+
+        Raises
+        ------
+        ValueError
+            If there is none, or it cannot be imported, or is no declaration
+        """
+        if name in self.own:
+            return self.own[name]
+        match = _IN_FILE.fullmatch(name)
+        if match:
+            source = (folder or Path()) / match["file"]
+            target = _object_in(source, match["name"])
+            found = self._accepted(match["name"], name, target)
+            self._sources[found] = source
+        else:
+            entry = self.plugins().get(name)
+            if entry is None:
+                raise ValueError(f"unknown {self.noun} '{name}'")
+            try:
+                target = entry.load()
+            except Exception as error:
+                # whatever somebody else's module raises at import is the reason to show
+                raise ValueError(
+                    f"plug-in '{name}' ({entry.value}) cannot be imported: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            found = self._accepted(name, f"plug-in '{name}' ({entry.value})", target)
+        self._loaded[found.name] = found  # type: ignore[attr-defined]
+        return found
+
+    def known(self, name: str) -> D | None:
+        """The declaration of a name if nothing has to be imported for it, else None."""
+        return self.own.get(name) or self._loaded.get(name)
+
+    def _accepted(self, name: str, what: str, target: Any) -> D:
+        try:
+            return self._accept(name, target)
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from None
+
+
+K = TypeVar("K", bound=Kind)
+
+
+class OptionKinds(Kinds[type[K]]):
+    """Kinds with options: each declaration is a subclass of ``base``.
+
+    Parameters
+    ----------
+    noun, group, own
+        As in :class:`Kinds`
+    base : type
+        What all declarations derive from
+    """
+
+    def __init__(self, noun: str, group: str, base: type[K], own: Iterable[type[K]]) -> None:
+        super().__init__(noun, group, own, self._declaration)
+        self.base = base
+        base.kinds = self
+
+    def field(self) -> Any:
+        """The type of a field that holds any of these kinds."""
+        own: list[Any] = [Annotated[kind, Tag(f"<{name}>")] for name, kind in self.own.items()]
+        validator = WrapValidator(self._external)
+        external: Any = Annotated[self.base, validator, Tag("<plugin>")]
+        return Annotated[Union[(*own, external)], Discriminator(self._tag)]
+
+    def _tag(self, value: Any) -> str:
+        name = type_of(value)
+        return "<plugin>" if name not in self.own and self.is_external(name) else f"<{name}>"
+
+    def _external(
+        self, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> K:
+        if isinstance(value, self.base):
+            return value
+        context = info.context or {}
+        try:
+            kind = self.find(type_of(value), context.get("folder"))
+        except ValueError as error:
+            if context.get("lenient"):
+                return _Opaque.of(self.base).model_validate(value)
+            raise ValidationError.from_exception_data(
+                self.noun,
+                [
+                    InitErrorDetails(
+                        type=PydanticCustomError("kind", "{reason}", {"reason": str(error)}),
+                        loc=("type",) if isinstance(value, dict) else (),
+                        input=value,
+                    )
+                ],
+            ) from None
+        return kind.model_validate(value, context=info.context)
+
+    def _declaration(self, name: str, target: Any) -> type[K]:
+        if inspect.isclass(target) and issubclass(target, Kind):
+            if not issubclass(target, self.base):
+                raise ValueError(
+                    f"expected a {self.base.__name__}, got the {target.__mro__[1].__name__} "
+                    f"'{target.__name__}'"
+                )
+            return (
+                target
+                if target.name
+                else type(
+                    target.__name__,
+                    (target,),
+                    {"name": name, "__doc__": target.__doc__, "__module__": target.__module__},
+                )
+            )
+        if not callable(target):
+            raise ValueError("expected a class or function")
+        return self.base.from_callable(name, target)
+
+
+class _Opaque:
+    """Stands for a kind whose code is not there, where only its name is needed."""
+
+    @staticmethod
+    def of(base: type[K]) -> type[K]:
+        return create_model("Opaque", __base__=base, __cls_kwargs__={"extra": "allow"})
+
+
+def type_of(value: Any) -> Any:
+    """The type that a section names, in either form."""
+    if isinstance(value, dict):
+        return value.get("type")
+    return value if isinstance(value, str) else getattr(value, "type", None)
+
+
+def name_of(kind: Kind) -> str:
+    """The name of a kind in tables: of one in a file, the name without the file."""
+    return type(kind).name or kind.type
+
+
+def in_file(name: str) -> bool:
+    """Whether a name stands for an object in a Python file."""
+    return _IN_FILE.fullmatch(name) is not None
+
+
+def declared(module: dict[str, Any], base: type[K]) -> Iterator[type[K]]:
+    """The declarations in a module, in the order in which they stand there."""
+    for value in list(module.values()):
+        if inspect.isclass(value) and issubclass(value, base) and "name" in vars(value):
+            yield value
+
+
+def _object_in(file: Path, name: str) -> Any:
+    try:
+        code = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read: {error.strerror or error}") from None
+    # the same file is run once; a changed one is another module
+    module_name = f"_cfisac_{hashlib.sha256(str(file.resolve()).encode() + code).hexdigest()[:16]}"
+    if module_name not in sys.modules:
+        print(f"running the code of {file}", file=sys.stderr)
+        module = ModuleType(module_name)
+        module.__file__ = str(file)
+        sys.modules[module_name] = module
+        try:
+            exec(compile(code, str(file), "exec"), module.__dict__)
+        except Exception as error:
+            del sys.modules[module_name]
+            # whatever somebody's file raises at import is the reason to show
+            raise ValueError(
+                f"{file} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+    try:
+        return getattr(sys.modules[module_name], name)
+    except AttributeError:
+        raise ValueError(f"{file} has no '{name}'") from None

@@ -1,0 +1,224 @@
+"""Slots of a link, sent bit by bit: a run whose results are error rates."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
+from sionna_cfisac.scenario.engines.flat import made_methods, setting_of
+from sionna_cfisac.scenario.engines.ingredients import ingredients
+from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
+from sionna_cfisac.scenario.engines.seeds import condition_seed
+from sionna_cfisac.scenario.schema.link import LinkSpec
+from sionna_cfisac.scenario.schema.resolved import part
+from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
+
+if TYPE_CHECKING:
+    from sionna_cfisac.link import CellFreeOFDMLink, ErrorCounts, ErrorSimulation
+    from sionna_cfisac.statistics import Estimate
+
+
+class LinkEngine(ConditionEngine):
+    """Simulates batches of slots until every method has enough errors."""
+
+    unit = "blocks"
+    amount_key = "link.stop.max_blocks"
+    amount_is_limit = True
+    fast_amount = 2000
+
+    @classmethod
+    def fast(cls, tree: dict[str, Any]) -> int | None:
+        """At most 2,000 blocks."""
+        return cls.fast_amount
+
+    @property
+    def main_metric(self) -> str:
+        """The first error rate."""
+        return next(measure.name for measure in self.scenario.measures if measure.of == "link")
+
+    def num_values(self, values: dict[str, Any]) -> int:
+        """Every method has as many slots as it took."""
+        return max(1, len(next(iter(values.values()))))
+
+    @property
+    def spec(self) -> LinkSpec:
+        """The section ``link``."""
+        assert self.scenario.link is not None
+        return self.scenario.link
+
+    def start(self) -> None:
+        """Let XLA print at its first use what it prints only once."""
+        import tensorflow as tf
+
+        super().start()
+        tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
+
+    def run(
+        self,
+        observe: Callable[[int, Values], None] | None = None,
+        skip: Collection[str] = (),
+    ) -> ConditionResult:
+        """Run the condition.
+
+        Parameters
+        ----------
+        observe : callable, optional
+            Called after every batch with the most code blocks done by a method and all values so
+            far
+        skip : collection of str
+            Methods that are not simulated
+
+        Returns
+        -------
+        ConditionResult
+            Values of every method and measure on every slot. The error rates are numbers of errors,
+            of blocks for ``bler`` and of bits for ``ber``; different methods have different numbers
+            of slots, the first of which they share
+
+        Raises
+        ------
+        RunError
+            If a method fails, or gives beams of another shape, not finite or over the power limit
+        """
+        from keras import ops
+
+        from sionna_cfisac.link.beams import join_groups
+        from sionna_cfisac.link.error_counts import StopRule
+        from sionna_cfisac.link.monte_carlo import evaluate_beams
+
+        scenario, spec = self.scenario, self.spec
+        setting = setting_of(scenario)
+        others = [measure for measure in scenario.measures if measure.of != "link"]
+
+        def evaluate(of: str, state: Any, f: Any) -> dict[str, Any]:
+            return {m.name: m.evaluate(state, f, setting) for m in others if m.of == of}
+
+        simulation = _simulation(scenario)
+        result = ConditionResult(weights=guard("weights", ingredients, scenario))
+        started = time.perf_counter()
+        parts: dict[str, list[dict[str, Any]]] = {name: [] for name in simulation.methods}
+
+        def on_batch(draw: Any, beams: dict[str, Any], counts: "dict[str, ErrorCounts]") -> None:
+            for name, (f, noise_power) in beams.items():
+                if others:
+                    on_channel = partial(evaluate, "channel")
+                    values = guard(name, evaluate_beams, draw, f, noise_power, on_channel)
+                    # the echoes of all subcarriers make one decision
+                    values |= guard(name, evaluate, "echoes", draw.state, join_groups(f))
+                    parts[name].append(values)
+                result.beams.setdefault(name, ops.convert_to_numpy(f[0, 0]))
+            if not result.target_angles.size:
+                result.target_angles = target_angles(ops.convert_to_numpy(draw.state.a[0]))
+            result.values = self._values(counts, parts)
+            if observe is not None:
+                done = max(len(c.block_errors) * c.blocks for c in counts.values())
+                observe(min(done, spec.stop.max_blocks), result.values)
+
+        counts = guard(
+            "link",
+            simulation.run,
+            spec.snr_db,
+            stop=StopRule(**spec.stop.model_dump()),
+            seed=int(condition_seed(scenario)[:15], 16),
+            skip=skip,
+            observe=on_batch,
+        )
+        result.seconds = {name: c.seconds for name, c in counts.items()}
+        result.seconds["link"] = time.perf_counter() - started - sum(result.seconds.values())
+        return result
+
+    def estimates(self, values: Values) -> "Iterator[tuple[str, str, Estimate]]":
+        """Error rates, and means over the slots."""
+        from sionna_cfisac.link.intervals import error_rate_interval
+        from sionna_cfisac.statistics import Estimate, mean_interval
+
+        confidence = self.scenario.confidence
+        blocks, _, bits = self.spec.code_blocks()
+        for method, metrics in values.items():
+            for measure in self.scenario.measures:
+                if measure.name not in metrics:
+                    continue
+                found = metrics[measure.name]
+                if measure.of != "link":
+                    yield method, measure.name, mean_interval(found, confidence)
+                    continue
+                # numbers of errors in slots; the slots are the independent trials
+                per_block = 1 if measure.name == "bler" else bits
+                units = self.scenario.network.num_users * blocks * per_block
+                rate = error_rate_interval(found, units, confidence)
+                number = len(found) * units
+                yield method, measure.name, Estimate(rate.value, rate.low, rate.high, number)
+
+    def _values(
+        self, counts: "dict[str, ErrorCounts]", parts: dict[str, list[dict[str, Any]]]
+    ) -> Values:
+        values: Values = {}
+        for name, count in counts.items():
+            errors = {"bler": count.block_errors, "ber": count.bit_errors}
+            values[name] = {
+                measure.name: errors[measure.name]
+                for measure in self.scenario.measures
+                if measure.of == "link"
+            }
+            for metric in parts[name][0] if parts[name] else ():
+                values[name][metric] = np.concatenate([part[metric] for part in parts[name]])
+        return values
+
+
+def make_link(scenario: ScenarioSpec) -> "CellFreeOFDMLink":
+    """The link of a scenario that has one.
+
+    Raises
+    ------
+    ValueError
+        If the link or its channel refuses an argument
+    """
+    import inspect
+
+    from sionna_cfisac.link import CellFreeOFDMLink
+    from sionna_cfisac.scenario.engines.channels import make_channel, make_csi
+
+    spec = scenario.link
+    assert spec is not None
+    # the other keys say how it is simulated
+    known = inspect.signature(CellFreeOFDMLink.__init__).parameters
+    options = {name: value for name, value in spec.model_dump().items() if name in known}
+    return CellFreeOFDMLink(
+        scenario.channel.make_for_link(make_channel(scenario), scenario.precision),
+        csi=make_csi(scenario),
+        precision=scenario.precision,
+        **{**options, "code_rate": spec.rate},
+    )
+
+
+# the last simulation, so that the points of a curve need not compile it anew
+_LAST: "dict[str, ErrorSimulation]" = {}
+
+
+def _simulation(scenario: ScenarioSpec) -> "ErrorSimulation":
+    import json
+
+    # what a compiled simulation is made of; weights and code of the same name may have changed
+    made_of = [
+        part(scenario, ["draw", "design"]),
+        [method.shown_name for method in scenario.beamformers],
+        ingredients(scenario),
+    ]
+    key = json.dumps(made_of, sort_keys=True)
+    if key not in _LAST:
+        _LAST.clear()
+        _LAST[key] = guard("link", _make_simulation, scenario)
+    return _LAST[key]
+
+
+def _make_simulation(scenario: ScenarioSpec) -> "ErrorSimulation":
+    from sionna_cfisac.link import ErrorSimulation
+
+    assert scenario.link is not None
+    methods = {
+        name: partial(guard, name, method) for name, method in made_methods(scenario).items()
+    }
+    return ErrorSimulation(make_link(scenario), methods, batch_size=scenario.link.slots_per_batch)

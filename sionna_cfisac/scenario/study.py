@@ -1,0 +1,415 @@
+"""From a scenario file and command-line options to the conditions to run."""
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from sionna_cfisac.kinds import KeyPath
+from sionna_cfisac.scenario.engines.base import engine_for
+from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, read_document
+from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
+from sionna_cfisac.scenario.rules.check import check_values
+from sionna_cfisac.scenario.schema.keys import may_be_fast, may_be_swept
+from sionna_cfisac.scenario.schema.resolved import resolved
+from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
+from sionna_cfisac.scenario.schema.sweep import RangeValues
+from sionna_cfisac.wording import show
+
+MAX_CONDITIONS = 10_000
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One point of the grid.
+
+    Attributes
+    ----------
+    index : int
+        Position in the grid, the last key of the sweep running fastest
+    columns : dict
+        Swept dotted key -> its value here, None where this condition has no such key
+    scenario : ScenarioSpec
+        The scenario with these values
+    """
+
+    index: int
+    columns: dict[str, Any]
+    scenario: ScenarioSpec
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key} = {text(value)}" for key, value in self.columns.items())
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked scenario, ready to run.
+
+    Attributes
+    ----------
+    scenario : ScenarioSpec
+        The scenario of the file with all options applied
+    conditions : list of Condition
+        The grid of its sweep
+    columns : list of str
+        Swept keys
+    file : Path or None
+        Where it comes from
+    """
+
+    scenario: ScenarioSpec
+    conditions: list[Condition]
+    columns: list[str]
+    file: Path | None = None
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The scenario with every default written out."""
+        return resolved(self.scenario)
+
+    def values(self, column: str) -> list[Any]:
+        """Different values of a swept key, in the order of the sweep."""
+        found: list[Any] = []
+        for condition in self.conditions:
+            value = condition.columns[column]
+            if not any(_same(value, other) for other in found):
+                found.append(value)
+        return found
+
+
+def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = False) -> Study:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    file : path
+        Scenario file, YAML 1.2
+    overrides : list of str
+        ``dotted.key=value`` with a YAML value, applied in order before anything is checked
+    fast : bool
+        Apply the section ``fast`` of the file; where there is none, at most 50 samples, or 2,000
+        code blocks of a link
+
+    Returns
+    -------
+    Study
+        Conditions to run
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of the file and the overrides
+    """
+    document = read_document(Path(file))
+    problems: list[Problem] = []
+    options, bad = _parse(overrides)
+    problems += bad
+    section = [option for option in options if option[0].split(".")[0] == "fast"]
+    problems += _apply(document, section)
+    quick = document.copy()
+    quick_problems = _apply_fast(quick)
+    rest = [option for option in options if option not in section]
+    problems += _apply(document, rest)
+    _apply(quick, rest)
+    # the other variant is checked too: an error in it should not wait for the option
+    first, second = (quick, document) if fast else (document, quick)
+    study, found = _check(first, file=Path(file))
+    _, also = _check(second) if document.tree.get("fast") is not None else (None, [])
+    problems += [*found, *quick_problems, *(p for p in also if p not in found)]
+    if problems or study is None:
+        raise ScenarioError(_sorted(problems))
+    return study
+
+
+def study_of(values: dict[str, Any], source: str, folder: Path | None = None) -> Study:
+    """A study from the values of a scenario instead of a file.
+
+    Neither the weights of trained networks nor the code of plug-ins need be there: to draw what
+    they gave does not take them.
+
+    Parameters
+    ----------
+    values : dict
+        As in a scenario file
+    source : str
+        Where they come from, for messages
+    folder : Path or None
+        What files that it names are relative to
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of the values
+    """
+    study, problems = _check(Document(values, {(): source}, folder), weights=False)
+    if problems or study is None:
+        raise ScenarioError(problems)
+    return study
+
+
+def text(value: Any) -> str:
+    """A swept value as it stands in ``results.csv``: numbers and names bare, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _parse(overrides: Iterable[str]) -> tuple[list[tuple[str, Any]], list[Problem]]:
+    options: list[tuple[str, Any]] = []
+    problems: list[Problem] = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        key = key.strip()
+        if not equals or not all(key.split(".")):
+            problems.append(Problem("--set", "", f"expected key=value, got {override!r}"))
+            continue
+        try:
+            options.append((key, parse_value(value)))
+        except ValueError as error:
+            problems.append(Problem(f"--set {key}", key, f"not valid YAML: {error}"))
+    return options, problems
+
+
+def _apply(document: Document, options: Iterable[tuple[str, Any]]) -> list[Problem]:
+    problems: list[Problem] = []
+    for key, value in options:
+        try:
+            document.set(key, value, f"--set {key}")
+        except ScenarioError as error:
+            problems += error.problems
+    return problems
+
+
+def _apply_fast(document: Document) -> list[Problem]:
+    section = document.tree.get("fast")
+    if section is None:
+        engine = engine_for(document.tree)
+        value = engine.fast(document.tree)
+        if value is not None:
+            document.set(engine.amount_key, value, "--fast")
+        return []
+    if not isinstance(section, dict):
+        return []  # the schema says so
+    problems: list[Problem] = []
+    for key, value in section.items():
+        place = document.where(("fast", key))
+        if not may_be_fast(key):
+            problems.append(Problem(place, f"fast.{key}", "this key cannot be set here"))
+            continue
+        try:
+            document.set(key, value, place)
+        except ScenarioError as error:
+            problems += [Problem(p.where, f"fast.{p.key}", p.message) for p in error.problems]
+    return problems
+
+
+def _check(
+    document: Document, *, weights: bool = True, file: Path | None = None
+) -> tuple[Study | None, list[Problem]]:
+    axes, problems = _axes(document)
+    scenario, findings = check_values(
+        document.tree,
+        folder=document.folder,
+        swept=[path for axis in axes for path in axis.paths],
+        weights=weights,
+    )
+    grid, more = _conditions(document, axes, findings, weights)
+    problems = [document.problem(path, message) for path, message in findings] + problems + more
+    if problems or scenario is None:
+        return None, problems
+    columns = [column for axis in axes for column in axis.columns]
+    return Study(scenario, grid, columns, file), []
+
+
+class _Axis(NamedTuple):
+    """One entry of the sweep.
+
+    Attributes
+    ----------
+    key : str
+        As it stands in the file
+    keys : list of str
+        The dotted keys that it sets
+    columns : list of str
+        The dotted keys that differ: those, or what is in the sections that they set
+    points : list of tuples
+        Values of the keys
+    """
+
+    key: str
+    keys: list[str]
+    columns: list[str]
+    points: list[tuple[Any, ...]]
+
+    @property
+    def paths(self) -> list[KeyPath]:
+        """Where the values stand that it replaces."""
+        return [
+            tuple(int(step) if step.isdecimal() else step for step in key.split("."))
+            for key in self.keys
+        ]
+
+
+def _axes(document: Document) -> tuple[list[_Axis], list[Problem]]:
+    """The entries of the sweep that are good, and what is wrong with the others."""
+    sweep = document.tree.get("sweep", {})
+    if not isinstance(sweep, dict):
+        return [], []  # the schema says so
+    problems: list[Problem] = []
+    axes: list[_Axis] = []
+    for key, values in sweep.items():
+        if isinstance(values, dict):
+            try:
+                values = RangeValues.model_validate(values).values()
+            except ValidationError:
+                continue  # the schema says so
+        if not isinstance(values, list) or not values:
+            continue  # the schema says so
+        found = list(_wrong(document, key, values, sweep))
+        problems += found
+        if not found:
+            axes.append(_axis(key, values))
+    return axes, problems
+
+
+def _wrong(
+    document: Document, key: str, values: list[Any], sweep: dict[str, Any]
+) -> Iterator[Problem]:
+    """What is wrong with one key of the sweep, whatever its values mean."""
+    path: KeyPath = ("sweep", key)
+    keys = _keys(key)
+    if not all(may_be_swept(one) for one in keys):
+        yield document.problem(path, "this key cannot be swept")
+    if len(set(keys)) < len(keys):
+        yield document.problem(path, "expected different keys, joined by commas")
+    for other in sweep:
+        for theirs in _keys(other) if other != key else ():
+            if any(one == theirs or one.startswith(f"{theirs}.") for one in keys):
+                yield document.problem(path, f"overlaps with sweep.{other}")
+    for index, value in enumerate(values):
+        if len(keys) > 1 and not (isinstance(value, list) and len(value) == len(keys)):
+            yield document.problem(
+                (*path, index),
+                f"expected a list of {len(keys)} values, one for each key, got {show(value)}",
+            )
+        same = [i for i in range(index) if _same(values[i], value)]
+        if same:
+            message = f"{show(value)} is already in the list, at index {same[0]}"
+            yield document.problem((*path, index), message)
+
+
+def _keys(key: str) -> list[str]:
+    return [one.strip() for one in key.split(",")]
+
+
+def _same(x: Any, y: Any) -> bool:
+    return x == y and isinstance(x, bool) == isinstance(y, bool)
+
+
+def _axis(key: str, values: list[Any]) -> _Axis:
+    keys = _keys(key)
+    if len(keys) > 1:
+        return _Axis(key, keys, keys, [tuple(value) for value in values])
+    if any(isinstance(value, dict) for value in values):
+        # the short form of a channel beside its long form
+        values = [{"type": value} if isinstance(value, str) else value for value in values]
+    columns = [column for value in values for column in _parts(key, value)]
+    return _Axis(key, keys, list(dict.fromkeys(columns)), [(value,) for value in values])
+
+
+def _parts(key: str, value: Any) -> Iterator[str]:
+    """Dotted keys of what a value holds that is a section, else the key itself."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _parts(f"{key}.{name}", inner)
+    else:
+        yield key
+
+
+def _conditions(
+    document: Document, axes: list[_Axis], own: list[tuple[KeyPath, str]], weights: bool
+) -> tuple[list[Condition], list[Problem]]:
+    """The valid points of the grid, and what is wrong, each at the line of the entry or value."""
+    size = math.prod(len(axis.points) for axis in axes)
+    if size > MAX_CONDITIONS:
+        message = f"expected at most {MAX_CONDITIONS} conditions, got {size}"
+        return [], [document.problem(("sweep",), message)]
+    before = set(own)
+    problems: list[Problem] = []
+    found: list[Condition] = []
+    for index, positions in enumerate(
+        itertools.product(*(range(len(axis.points)) for axis in axes))
+    ):
+        candidate = document.copy()
+        swept: dict[KeyPath, str] = {}
+        try:
+            for axis, position in zip(axes, positions, strict=True):
+                place = document.where(("sweep", axis.key))
+                for key, value in zip(axis.keys, axis.points[position], strict=True):
+                    swept[candidate.set(key, value, place)] = axis.key
+        except ScenarioError as error:
+            problems += [Problem(p.where, f"sweep.{p.key}", p.message) for p in error.problems]
+            continue
+        scenario, findings = check_values(
+            candidate.tree, folder=document.folder, weights=weights, training=False
+        )
+        chosen = dict(zip((axis.key for axis in axes), positions, strict=True))
+        for path, message in findings:
+            if (path, message) not in before:
+                problems.append(_blame(document, path, message, chosen, swept))
+        if scenario is not None:
+            columns = [column for axis in axes for column in axis.columns]
+            values = {column: value_at(candidate.tree, column) for column in columns}
+            if None in values.values():
+                # one entry of a list of sections leaves to the defaults what another one says
+                written = resolved(scenario)
+                values = {
+                    column: value_at(written, column) if value is None else value
+                    for column, value in values.items()
+                }
+            found.append(Condition(index, values, scenario))
+    return found, list(dict.fromkeys(problems))
+
+
+def value_at(tree: Any, key: str) -> Any:
+    """The value of a dotted key, None where there is none."""
+    node = tree
+    for step in key.split("."):
+        if isinstance(node, list):
+            node = node[int(step)] if step.isdecimal() and int(step) < len(node) else None
+        else:
+            node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
+def _blame(
+    document: Document,
+    path: KeyPath,
+    message: str,
+    chosen: dict[str, int],
+    swept: dict[KeyPath, str],
+) -> Problem:
+    """Report an error of a condition where its cause stands in the sweep."""
+    for prefix, key in swept.items():
+        if message.startswith("unknown key") and path == prefix[: len(path)]:
+            return document.problem(("sweep", key), message)
+        if path[: len(prefix)] == prefix:
+            rest = path[len(prefix) :]
+            inside = f"{dotted(rest)}: " if rest else ""
+            return document.problem(("sweep", key, chosen[key]), inside + message)
+    # a conflict with something outside the sweep: the swept value of the same condition is at fault
+    key = next((k for k in chosen if k in message), next(iter(chosen)))
+    return document.problem(("sweep", key, chosen[key]), f"{dotted(path)}: {message}")
+
+
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    """In the order of the file, what came from elsewhere last."""
+
+    def line(problem: Problem) -> float:
+        number = problem.where.rpartition(":")[2]
+        return int(number) if number.isdecimal() else float("inf")
+
+    return sorted(problems, key=line)

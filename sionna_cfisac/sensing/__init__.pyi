@@ -1,0 +1,9 @@
+from .covariance import beam_covariance as beam_covariance
+from .covariance import matched_filters as matched_filters
+from .covariance import sample_covariance as sample_covariance
+from .detection import DETECTORS as DETECTORS
+from .detection import detection_probability as detection_probability
+from .detection import detection_statistic as detection_statistic
+from .detection import detection_threshold as detection_threshold
+from .multistatic import MultistaticChannel as MultistaticChannel
+from .required_snr import required_snr_db as required_snr_db

@@ -1,0 +1,9 @@
+from .data import Draw as Draw
+from .data import TrainingData as TrainingData
+from .model import TrainingModel as TrainingModel
+from .train import Progress as Progress
+from .train import TrainingError as TrainingError
+from .train import TrainingPlan as TrainingPlan
+from .train import train as train
+from .validation import Score as Score
+from .validation import Validation as Validation
