@@ -90,7 +90,7 @@ def test_a_failure_shows_one_line_and_with_debug_where(
     def fail(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("sionna_cfisac.scenario.load.load_study", fail)
+    monkeypatch.setattr("sionna_cfisac.scenario.study.load_study", fail)
     assert call(monkeypatch, "check", "x.yaml") == 1
     assert capsys.readouterr().err.splitlines()[0] == "error: RuntimeError: broken"
     monkeypatch.setattr(sys, "argv", ["cfisac", "check", "x.yaml", "--debug"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sionna_cfisac.scenario.report import number
-from sionna_cfisac.scenario.statistics import (
+from sionna_cfisac.scenario.report.terminal import number
+from sionna_cfisac.statistics import (
     Estimate,
     mean_interval,
     percentile_interval,

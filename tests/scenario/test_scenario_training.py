@@ -13,11 +13,11 @@ from training_helpers import TEXT, Train, problems_of
 
 from sionna_cfisac import cli
 from sionna_cfisac.beamforming import DualGNNBeamformer, HeteroGNNBeamformer
-from sionna_cfisac.scenario import training
-from sionna_cfisac.scenario.load import load_study
-from sionna_cfisac.scenario.training_consistency import ARCHITECTURE_DEFAULTS
+from sionna_cfisac.beamforming.methods import NETWORKS
+from sionna_cfisac.scenario.engines import training
+from sionna_cfisac.scenario.study import load_study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_what_a_sweep_of_the_comparison_does_is_not_the_training_s_concern(tmp_path: Path) -> None:
@@ -88,8 +88,9 @@ def test_a_training_starts_from_the_initial_weights(
 
 def test_defaults_of_the_architecture_are_those_of_the_network() -> None:
     architecture = HeteroGNNBeamformer(2).architecture()
-    assert architecture == {"num_tx_ant": 2, **ARCHITECTURE_DEFAULTS["hetero_gnn"]}
-    assert DualGNNBeamformer().architecture() == ARCHITECTURE_DEFAULTS["dual_gnn"]
+    declared = {name: kind(type=name).fixed_options() for name, kind in NETWORKS.own.items()}
+    assert architecture == {"num_tx_ant": 2, **declared["hetero_gnn"]}
+    assert DualGNNBeamformer().architecture() == declared["dual_gnn"]
 
 
 def test_channels_are_those_of_the_scenario_in_single_precision(tmp_path: Path) -> None:

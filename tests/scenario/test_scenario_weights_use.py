@@ -11,11 +11,10 @@ import pytest
 
 from sionna_cfisac import cli
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
+from sionna_cfisac.beamforming.methods import HeteroGNN, NullspaceSensing, Purpose
+from sionna_cfisac.beamforming.pretrained import find_weights
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.scenario.beamformer_specs import HeteroGNNSpec, NullspaceSensingSpec
-from sionna_cfisac.scenario.build import make_beamformer
 from sionna_cfisac.scenario.catalogue import catalogue
-from sionna_cfisac.scenario.weights import find_weights
 
 TEXT = """\
 schema_version: 1
@@ -49,26 +48,26 @@ def test_the_sensing_weight_picks_one_of_a_family(
     found = find_weights(name, weight)
     assert found == weights_folder / f"{file}.weights.h5"
     state = CellFreeChannel(3)(4, seed=1)
-    spec = HeteroGNNSpec(type="hetero_gnn", weights=name)
+    spec = HeteroGNN(type="hetero_gnn", weights=name)
     told = {"sensing_weight": weight} if name == "conditioned" else {}
     expected = HeteroGNNBeamformer.load(found, **told)(state)
-    np.testing.assert_array_equal(make_beamformer(spec, weight)(state), expected)
+    np.testing.assert_array_equal(spec.make(Purpose(weight))(state), expected)
 
 
 def test_an_entry_s_own_sensing_weight_comes_first(weights_folder: Path) -> None:
-    spec = HeteroGNNSpec(type="hetero_gnn", weights="conditioned", sensing_weight=0.5)
+    spec = HeteroGNN(type="hetero_gnn", weights="conditioned", sensing_weight=0.5)
     state = CellFreeChannel(3)(4, seed=1)
     expected = HeteroGNNBeamformer.load(weights_folder / "conditioned", sensing_weight=0.5)(state)
-    np.testing.assert_array_equal(make_beamformer(spec, 2.0)(state), expected)
+    np.testing.assert_array_equal(spec.make(Purpose(2.0))(state), expected)
 
 
 def test_networks_compute_in_the_precision_of_the_scenario(weights_folder: Path) -> None:
-    spec = HeteroGNNSpec(type="hetero_gnn", weights="paper-beta2")
+    spec = HeteroGNN(type="hetero_gnn", weights="paper-beta2")
     state = CellFreeChannel(3, dtype="float64")(4, seed=1)
     expected = HeteroGNNBeamformer.load(weights_folder / "paper-beta2", dtype="float64")(state)
-    np.testing.assert_array_equal(make_beamformer(spec, 2.0, "float64")(state), expected)
-    nested = NullspaceSensingSpec(type="nullspace_sensing", communication=spec)
-    single, double = (make_beamformer(nested, 2.0, d)(state) for d in ("float32", "float64"))
+    np.testing.assert_array_equal(spec.make(Purpose(2.0, "float64"))(state), expected)
+    nested = NullspaceSensing(type="nullspace_sensing", communication=spec)
+    single, double = (nested.make(Purpose(2.0, d))(state) for d in ("float32", "float64"))
     assert 0 < np.max(np.abs(single - double)) < 1e-4
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sionna_cfisac import cli
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import load_study
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import load_study
 
 GOOD = """\
 schema_version: 1
@@ -215,7 +215,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_any_cut_through_a_scenario_is_an_error_or_a_scenario(tmp_path: Path) -> None:
     file = tmp_path / "cut.yaml"
-    whole = (Path(__file__).parents[1] / "scenarios" / "tradeoff.yaml").read_bytes()
+    whole = (Path(__file__).parents[2] / "scenarios" / "tradeoff.yaml").read_bytes()
     for length in range(0, len(whole), 37):
         file.write_bytes(whole[:length])
         # the last cuts only take the closing comment or the section that --fast uses

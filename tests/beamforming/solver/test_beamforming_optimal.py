@@ -308,5 +308,5 @@ def test_aps_that_no_user_hears_light_the_target_up(paper):
 def test_only_the_joint_objective_is_limited_to_one_target():
     state = CellFreeChannel(2, 2, 4, num_targets=2)(3)
     assert WMMSEBeamformer()(state).shape == (3, 2, 2, 4)
-    with pytest.raises(ValueError, match=r"state.a: .*one target.* got \(3, 2, 2, 4\)"):
+    with pytest.raises(ValueError, match=r"state.a: .*one target.* got num_targets 2"):
         JointBeamformer(1.0)(state)

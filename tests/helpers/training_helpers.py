@@ -12,8 +12,8 @@ import pytest
 
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import load_study
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import load_study
 from sionna_cfisac.training import Draw, Score, TrainingData, Validation
 
 SIZES = [CellFreeChannel(2, 2, 4), CellFreeChannel(3, 1, 4, 2), CellFreeChannel(1, 3, 4)]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import load_study, study_of
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import load_study, study_of
 
 TEXT = """\
 schema_version: 1

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sionna_cfisac.scenario.gaps import print_gaps
-from sionna_cfisac.scenario.load import Study, load_study
-from sionna_cfisac.scenario.results import Row
-from sionna_cfisac.scenario.skipping import SNR, finished_methods
-from sionna_cfisac.scenario.statistics import Estimate
-from sionna_cfisac.scenario.sweep import Condition
+from sionna_cfisac.scenario.report.gaps import print_gaps
+from sionna_cfisac.scenario.results.table import Row
+from sionna_cfisac.scenario.runner import SNR, finished_methods
+from sionna_cfisac.scenario.study import Condition, Study, load_study
+from sionna_cfisac.statistics import Estimate
 
 TEXT = """\
 schema_version: 1

@@ -194,9 +194,9 @@ def test_resume_computes_what_is_missing_or_damaged(
 def test_ctrl_c_keeps_what_is_finished(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from sionna_cfisac.scenario import runner
+    from sionna_cfisac.scenario.engines.flat import FlatEngine
 
-    simulate, calls = runner.simulate, []
+    simulate, calls = FlatEngine.run, []
 
     def interrupted(*arguments: object) -> object:
         calls.append(1)
@@ -204,7 +204,7 @@ def test_ctrl_c_keeps_what_is_finished(
             raise KeyboardInterrupt
         return simulate(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runner, "simulate", interrupted)
+    monkeypatch.setattr(FlatEngine, "run", interrupted)
     assert run() == 1
     assert "cfisac run s.yaml --resume" in capsys.readouterr().err
     assert json.loads(Path("results/study/run.json").read_text())["status"] == "interrupted"

@@ -8,9 +8,10 @@ from keras import ops
 
 from sionna_cfisac.beamforming import RZFBeamformer
 from sionna_cfisac.metrics import sum_rate
-from sionna_cfisac.scenario.schema import ScenarioSpec
-from sionna_cfisac.scenario.seeds import BLOCK, condition_seed
-from sionna_cfisac.scenario.simulate import draw_batches, simulate
+from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.channels import draw_batches
+from sionna_cfisac.scenario.engines.seeds import BLOCK, condition_seed
+from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.state import ChannelState
 
 
@@ -47,7 +48,7 @@ def test_beams_come_from_the_estimate_and_count_on_the_true_channel(told: bool) 
     noise = np.asarray(state.noise_power) + (0.3 if told else 0.0)
     np.testing.assert_allclose(known.noise_power, noise, rtol=1e-6)
     expected = sum_rate(state, RZFBeamformer()(known._replace(noise_power=noise)))
-    got = simulate(spec).values["rzf"]["sum_rate"]
+    got = engine_of(spec).run().values["rzf"]["sum_rate"]
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
@@ -68,7 +69,7 @@ def test_no_two_channels_are_equal() -> None:
 
 
 def test_values_do_not_depend_on_the_batch_size() -> None:
-    whole, parts = simulate(scenario()), simulate(scenario(batch_size=77))
+    whole, parts = engine_of(scenario()).run(), engine_of(scenario(batch_size=77)).run()
     for method, metrics in whole.values.items():
         for metric, values in metrics.items():
             np.testing.assert_allclose(parts.values[method][metric], values, rtol=1e-9)
@@ -77,8 +78,8 @@ def test_values_do_not_depend_on_the_batch_size() -> None:
 @pytest.mark.slow
 def test_optima_do_not_depend_on_who_else_is_in_the_batch() -> None:
     changes = {"beamformers": ["wmmse", "joint"], "measure": ["utility", "upper_bound"]}
-    whole = simulate(scenario(**changes, samples=60))
-    parts = simulate(scenario(**changes, samples=60, batch_size=17))
+    whole = engine_of(scenario(**changes, samples=60)).run()
+    parts = engine_of(scenario(**changes, samples=60, batch_size=17)).run()
     for method in ("wmmse", "joint", "upper_bound"):
         one, other = whole.values[method]["utility"], parts.values[method]["utility"]
         np.testing.assert_allclose(other, one, rtol=1e-9)

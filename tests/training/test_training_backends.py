@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import without_tensorflow
 from without_tensorflow import WITHOUT_TENSORFLOW
 
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.scenario.load import load_study
-from sionna_cfisac.scenario.training import make_network
+from sionna_cfisac.scenario.engines.training import make_network
+from sionna_cfisac.scenario.study import load_study
 from sionna_cfisac.training import Draw, Score, TrainingData, TrainingPlan, train
 
 pytest.importorskip("jax")
@@ -129,7 +130,10 @@ def test_the_same_scenario_with_tensorflow_and_without(tmp_path: Path) -> None:
     }
     np.savez(tmp_path / "batches.npz", **arrays)
     train_on_stored_batches(tmp_path, "tensorflow")
-    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [
+        str(Path(without_tensorflow.__file__).parent),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env={

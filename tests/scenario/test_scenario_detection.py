@@ -10,16 +10,16 @@ from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.link import CellFreeOFDMLink
 from sionna_cfisac.link.beams import join_groups
 from sionna_cfisac.link.monte_carlo import batch_seed
-from sionna_cfisac.scenario.build_link import make_link
-from sionna_cfisac.scenario.errors import RunError
-from sionna_cfisac.scenario.evaluate import evaluator
-from sionna_cfisac.scenario.schema import ScenarioSpec
-from sionna_cfisac.scenario.seeds import condition_seed
-from sionna_cfisac.scenario.simulate import simulate
-from sionna_cfisac.scenario.simulate_link import simulate_link
+from sionna_cfisac.measures import MEASURES
+from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.flat import setting_of
+from sionna_cfisac.scenario.engines.link import make_link
+from sionna_cfisac.scenario.engines.seeds import condition_seed
+from sionna_cfisac.scenario.file.errors import RunError
+from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.sensing import DETECTORS, beam_covariance, detection_probability
 
-MEASURES = [f"pd_{name}" for name in DETECTORS]
+PD = [f"pd_{name}" for name in DETECTORS]
 
 
 def spec(**changes: Any) -> ScenarioSpec:
@@ -29,7 +29,7 @@ def spec(**changes: Any) -> ScenarioSpec:
         "network": {"num_aps": 3, "num_users": 2, "num_tx_ant": 4, "num_rx_ant": 6},
         "detection": {"false_alarm": 1e-2, "num_symbols": 5, "gain_db": -20},
         "beamformers": ["rzf", "sensing_conjugate"],
-        "measure": [*MEASURES, "sensing_snr"],
+        "measure": [*PD, "sensing_snr"],
         "samples": 20,
     }
     return ScenarioSpec.model_validate({**values, **changes})
@@ -38,7 +38,8 @@ def spec(**changes: Any) -> ScenarioSpec:
 def test_measures_are_the_closed_form() -> None:
     state = CellFreeChannel(3, 2, 4, seed=1)(7)
     f = RZFBeamformer()(state)
-    values = evaluator(MEASURES, spec())(state, f)
+    setting = setting_of(spec())
+    values = {name: MEASURES.own[name].evaluate(state, f, setting) for name in PD}
     covariance = 0.01 * beam_covariance(state, f, 5, 6)
     for name in DETECTORS:
         expected = detection_probability(covariance, 1e-2, name)
@@ -47,25 +48,29 @@ def test_measures_are_the_closed_form() -> None:
 
 
 def test_more_power_to_the_target_is_detected_more_often() -> None:
-    values = simulate(spec()).values
-    for name in MEASURES:
+    values = engine_of(spec()).run().values
+    for name in PD:
         assert (values["sensing_conjugate"][name] > values["rzf"][name]).all()
-    swerling0 = simulate(
-        spec(detection={"false_alarm": 1e-2, "num_symbols": 5, "gain_db": -20, "swerling": 0})
-    ).values
-    assert (swerling0["rzf"][MEASURES[0]] != values["rzf"][MEASURES[0]]).all()
+    swerling0 = (
+        engine_of(
+            spec(detection={"false_alarm": 1e-2, "num_symbols": 5, "gain_db": -20, "swerling": 0})
+        )
+        .run()
+        .values
+    )
+    assert (swerling0["rzf"][PD[0]] != values["rzf"][PD[0]]).all()
 
 
 def test_results_do_not_depend_on_the_batch_size() -> None:
-    one, two = simulate(spec()).values, simulate(spec(batch_size=3)).values
-    for name in MEASURES:
+    one, two = engine_of(spec()).run().values, engine_of(spec(batch_size=3)).run().values
+    for name in PD:
         np.testing.assert_allclose(one["rzf"][name], two["rzf"][name], rtol=1e-9)
 
 
 def test_fewer_symbols_than_streams_are_refused() -> None:
     few = spec(detection={"num_symbols": 2}, beamformers=["nullspace_sensing"])
     with pytest.raises(RunError, match=r"nullspace_sensing: ValueError: num_symbols: .* >= 3"):
-        simulate(few)
+        engine_of(few).run()
 
 
 def link_spec(**changes: Any) -> ScenarioSpec:
@@ -76,16 +81,14 @@ def link_spec(**changes: Any) -> ScenarioSpec:
         "slots_per_batch": 8,
         "stop": {"max_blocks": 16},
     }
-    return spec(
-        link=link, measure=["bler", *MEASURES], beamformers=["rzf"], samples=1000, **changes
-    )
+    return spec(link=link, measure=["bler", *PD], beamformers=["rzf"], samples=1000, **changes)
 
 
 @pytest.mark.parametrize("channel", ["rayleigh", "tdl"])
 def test_links_detect_with_the_beams_of_all_subcarriers(channel: str) -> None:
     detection = {"false_alarm": 1e-2, "num_symbols": 24, "gain_db": -27}
     scenario = link_spec(channel=channel, detection=detection)
-    values = simulate_link(scenario).values
+    values = engine_of(scenario).run().values
     seed = batch_seed(int(condition_seed(scenario)[:15], 16), 0)
     link = make_link(scenario)
     draw = link.draw(8, seed=seed)

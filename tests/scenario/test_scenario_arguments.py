@@ -6,16 +6,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sionna_cfisac import beamforming, channel
+from sionna_cfisac import channel
+from sionna_cfisac.beamforming.methods import (
+    METHODS,
+    NETWORKS,
+    DualGNNArchitecture,
+    HeteroGNNArchitecture,
+    Network,
+    Purpose,
+)
+from sionna_cfisac.channel.kinds import CHANNELS, Placed
 from sionna_cfisac.link import UrbanChannel
-from sionna_cfisac.scenario.beamformer_specs import BEAMFORMER_CLASSES, BEAMFORMERS
-from sionna_cfisac.scenario.build import make_beamformer, make_channel
-from sionna_cfisac.scenario.build_link import make_link
-from sionna_cfisac.scenario.channel_specs import CHANNELS, SLOT_CHANNELS, PlacedSpec
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import study_of
-from sionna_cfisac.scenario.training import make_network
-from sionna_cfisac.scenario.training_specs import NETWORKS, DualGNNNetworkSpec, HeteroGNNNetworkSpec
+from sionna_cfisac.scenario.engines.channels import make_channel
+from sionna_cfisac.scenario.engines.link import make_link
+from sionna_cfisac.scenario.engines.training import make_network
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import study_of
 
 # set by other sections of the file, or by the runner
 ELSEWHERE = {
@@ -50,7 +56,7 @@ TOPOLOGY = {
 }
 
 
-FLAT = [kind for kind, spec in CHANNELS.items() if spec not in SLOT_CHANNELS]
+FLAT = [name for name, kind in CHANNELS.own.items() if kind.flat]
 LINK = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "measure": ["bler"], "link": {}}
 
 
@@ -68,15 +74,15 @@ def arguments(target: Any) -> set[str]:
 
 @pytest.mark.parametrize("kind", FLAT)
 def test_every_argument_of_a_channel_has_a_key(kind: str) -> None:
-    keys = set(CHANNELS[kind].model_fields) - {"type"}
+    keys = set(CHANNELS.own[kind].model_fields) - {"type"}
     assert keys == arguments(type(build(channel=kind))) - ELSEWHERE
 
 
 @pytest.mark.parametrize("kind", ["umi", "uma"])
 def test_every_argument_of_a_street_channel_has_a_key_and_its_default(kind: str) -> None:
-    keys = set(CHANNELS[kind].model_fields) - {"type"}
+    keys = set(CHANNELS.own[kind].model_fields) - {"type"}
     own = arguments(UrbanChannel) - {"model", "geometry"}
-    assert keys == own | set(PlacedSpec.geometry)
+    assert keys == own | set(Placed.model_fields) - {"type"}
     options = {"speed": 3.0, "indoor_probability": 0.4, "line_of_sight": False, "ap_height": 12.0}
     made = make_link(study_of({**LINK, "channel": {"type": kind, **options}}, "test").scenario)
     assert (made.channel.speed, made.channel.indoor_probability) == (3.0, 0.4)
@@ -86,7 +92,7 @@ def test_every_argument_of_a_street_channel_has_a_key_and_its_default(kind: str)
 
 def test_every_key_of_a_tapped_delay_line_arrives() -> None:
     options = {"model": "C", "delay_spread": 3e-7, "carrier_frequency": 2e9, "speed": 5.0}
-    assert set(options) == set(CHANNELS["tdl"].model_fields) - {"type"}
+    assert set(options) == set(CHANNELS.own["tdl"].model_fields) - {"type"}
     channel = {"type": "tdl", **options}
     made = make_link(study_of({**LINK, "channel": channel}, "test").scenario).channel
     assert made.time_varying
@@ -95,27 +101,36 @@ def test_every_key_of_a_tapped_delay_line_arrives() -> None:
     assert made.num_tx_ant == 8
 
 
-@pytest.mark.parametrize("kind", [kind for kind in BEAMFORMERS if kind not in NETWORKS])
+@pytest.mark.parametrize(
+    "kind", [name for name, kind in METHODS.own.items() if not issubclass(kind, Network)]
+)
 def test_every_argument_of_a_beamformer_has_a_key(kind: str) -> None:
-    keys = set(BEAMFORMERS[kind].model_fields) - {"type", "label"}
-    assert keys == arguments(type(make_beamformer(BEAMFORMERS[kind].model_validate(kind), 1.0)))
+    declared = METHODS.own[kind]
+    target = type(declared.model_validate(kind).make(Purpose(1.0)))
+    assert declared.option_names() == arguments(target)
+    assert target is declared.implementation()
+    # and leaving one out means what it means in Python
+    usual = {name: p.default for name, p in inspect.signature(target).parameters.items()}
+    written = {name: declared.model_fields[name].default for name in usual}
+    # which scenarios fill in themselves
+    assert {**usual, "sensing_weight": None} == {**written, "sensing_weight": None}
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", NETWORKS.own)
 def test_every_argument_of_a_network_has_a_key_where_it_is_trained_or_used(kind: str) -> None:
-    network = getattr(beamforming, BEAMFORMER_CLASSES[kind])
+    network = NETWORKS.own[kind].implementation()
     architecture = set(network().architecture())
     # the weights bring the architecture, so what is left for an entry of beamformers is
     used = arguments(network) - architecture - {"dtype", "name"}
-    assert set(BEAMFORMERS[kind].model_fields) - {"type", "label", "weights"} == used
+    assert set(METHODS.own[kind].model_fields) - {"type", "label", "weights"} == used
     # and for training.beamformer, all but the antennas, which network.num_tx_ant gives
-    trained = set(NETWORKS[kind].model_fields) - {"type"} - STEPS
+    trained = set(NETWORKS.own[kind].model_fields) - {"type"} - STEPS
     assert trained == architecture - ELSEWHERE == arguments(network) - ELSEWHERE - used
-    assert set(NETWORKS[kind].model_fields) & STEPS == used & STEPS
+    assert set(NETWORKS.own[kind].model_fields) & STEPS == used & STEPS
 
 
 def test_the_keys_of_the_network_to_train_arrive() -> None:
-    assert set(NETWORK) == set(HeteroGNNNetworkSpec.model_fields) - {"type"}
+    assert set(NETWORK) == set(HeteroGNNArchitecture.model_fields) - {"type"}
     training = {"beamformer": {"type": "hetero_gnn", **NETWORK}, "steps": 10}
     tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
     scenario = study_of({**tree, "network": {"num_tx_ant": 3}}, "test").scenario
@@ -124,14 +139,14 @@ def test_the_keys_of_the_network_to_train_arrive() -> None:
 
 def test_the_keys_of_a_network_of_multipliers_arrive() -> None:
     network = {"hidden_dim": 5, "num_layers": 1, "negative_slope": 0.3, "refine": 1, "polish": 3}
-    assert set(network) == set(DualGNNNetworkSpec.model_fields) - {"type"}
+    assert set(network) == set(DualGNNArchitecture.model_fields) - {"type"}
     training = {"beamformer": {"type": "dual_gnn", **network}, "steps": 10}
     tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
     made = make_network(study_of(tree, "test").scenario)
     assert {key: getattr(made, key) for key in network} == network
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", NETWORKS.own)
 def test_what_the_network_to_train_leaves_out_is_its_own_default(kind: str) -> None:
     training = {"beamformer": kind, "steps": 10}
     tree = {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "training": training}
@@ -175,17 +190,17 @@ def test_what_a_scenario_leaves_out_is_the_channel_s_own_default(kind: str) -> N
         assert config[name] == own[name], name
 
 
-@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("kind", CHANNELS.own)
 def test_run_json_has_the_noise_written_out(kind: str) -> None:
     resolved = study_of({**LINK, "channel": kind}, "test").resolved
-    noise = CHANNELS[kind].default_noise
+    noise = CHANNELS.own[kind].default_noise
     assert resolved["noise_power"] == resolved["sensing"]["noise_power"] == noise
 
 
 def test_options_left_out_are_the_method_s_own() -> None:
     tree = {"schema_version": 1, "name": "x", "beamformers": ["wmmse", "joint"]}
     for spec in study_of(tree, "test").scenario.beamformers:
-        made: Any = make_beamformer(spec, 2.0)
+        made: Any = spec.make(Purpose(2.0))
         own: Any = type(made)()
         for name in ("max_iterations", "tolerance", "num_starts", "seed"):
             assert getattr(made, name) == getattr(own, name)

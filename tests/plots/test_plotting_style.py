@@ -4,8 +4,9 @@ import matplotlib
 import numpy as np
 from matplotlib.lines import Line2D
 
+from sionna_cfisac.beamforming.methods import METHODS
+from sionna_cfisac.measures import MEASURES, UTILITY_SHARE, UTILITY_SHARE_P1
 from sionna_cfisac.plots import canvas, style
-from sionna_cfisac.scenario.measures import UNITS
 
 
 def test_styles_are_distinct_and_stable():
@@ -44,7 +45,8 @@ def test_curves_that_lie_on_the_optimum_can_be_told_apart_in_grey():
 
 
 def test_every_style_can_be_drawn_and_what_has_gaps_lies_above_what_has_none():
-    looks = {**style._OWN, **style.styles([f"method {i}" for i in range(40)])}
+    own = [*METHODS.own, *style._MORE]
+    looks = style.styles([*own, *(f"method {i}" for i in range(40))])
     lines = {name: canvas.line_style(look) for name, look in looks.items()}
     for line in lines.values():
         Line2D([0, 1], [0, 1], **line)
@@ -54,11 +56,11 @@ def test_every_style_can_be_drawn_and_what_has_gaps_lies_above_what_has_none():
 
 
 def test_every_metric_has_a_label_of_its_own():
-    metrics = [name for name in UNITS if name != "upper_bound"]
-    labels = [style.metric_label(name, UNITS[name]) for name in metrics]
-    assert len(set(labels)) == len(metrics)
+    metrics = [*MEASURES.own.values(), UTILITY_SHARE, UTILITY_SHARE_P1]
+    labels = [style.metric_label(m.name, m.unit) for m in metrics if m.of != "bound"]
+    assert len(set(labels)) == len(metrics) - 1
     assert not any("_" in label for label in labels)
-    assert set(metrics) <= set(style._METRICS)
+    assert all(m.title for m in metrics)
 
 
 def test_a_variant_is_named_after_its_method():

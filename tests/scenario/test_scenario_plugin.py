@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sionna_cfisac import cli
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import load_study
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import load_study
 
 MODULE = '''
 import numpy as np
@@ -102,7 +102,7 @@ def test_it_runs_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             "{type: scaled, shar: 1}",
-            "s.yaml:7: beamformers.0.shar: scaled: unknown option; did you",
+            "s.yaml:7: beamformers.0.shar: unknown key; did you mean 'share'?",
         ),
         (
             "{type: gone}",

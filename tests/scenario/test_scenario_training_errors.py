@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from training_helpers import problems_of
 
-from sionna_cfisac.scenario.errors import ScenarioError
-from sionna_cfisac.scenario.load import load_study
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.study import load_study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
