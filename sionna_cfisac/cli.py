@@ -100,7 +100,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a scenario: table on the screen, CSV and figures in the output folder."""
-    from sionna_cfisac.scenario.engines.base import engine_of
+    from sionna_cfisac.scenario.engines.choice import engine_of
     from sionna_cfisac.scenario.results.folder import RunFolder
     from sionna_cfisac.scenario.study import load_study
 
@@ -181,7 +181,7 @@ def train(
 @app.command()
 def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -> None:
     """Check a scenario without running it."""
-    from sionna_cfisac.scenario.engines.base import engine_of
+    from sionna_cfisac.scenario.engines.choice import engine_of
     from sionna_cfisac.scenario.study import load_study
 
     study = load_study(file, overrides or [], fast)

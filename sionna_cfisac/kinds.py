@@ -240,7 +240,8 @@ class Kinds(Generic[D]):
                     f"{type(error).__name__}: {error}"
                 ) from error
             found = self._accepted(name, f"plug-in '{name}' ({entry.value})", target)
-        self._loaded[found.name] = found  # type: ignore[attr-defined]
+        # tables know it by the one name, the scenario by the other
+        self._loaded |= {found.name: found, name: found}  # type: ignore[attr-defined]
         return found
 
     def known(self, name: str) -> D | None:

@@ -1,5 +1,6 @@
 """The channel state that every beamformer and metric reads, and its validation."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +101,26 @@ class ChannelState(NamedTuple):
             )
         )
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> "ChannelState":
+        """The state of ``function`` of every field."""
+        return ChannelState(*(function(value) for value in self))
+
+    def cut(self, part: slice) -> "ChannelState":
+        """Some of the channels of the batch."""
+        return self.map(lambda value: value[part])
+
+    @classmethod
+    def concat(cls, states: "Sequence[ChannelState]") -> "ChannelState":
+        """Batches one behind the other; a single one is returned as it is."""
+        if len(states) == 1:
+            return states[0]
+        return cls(*(ops.concatenate(fields) for fields in zip(*states, strict=True)))
+
+    def cast(self, dtype: str) -> "ChannelState":
+        """The state in the precision of a real dtype, ``"float32"`` or ``"float64"``."""
+        cplx = "complex128" if dtype == "float64" else "complex64"
+        return self.map(lambda value: ops.cast(value, cplx if is_complex(value) else dtype))
+
     @property
     def num_aps(self) -> int:
         """Number M of transmitting APs."""
@@ -171,9 +192,7 @@ def check_state(state: ChannelState, values: bool = True) -> ChannelState:
     _check_sizes(fields)
     for name, value in fields.items() if values else ():
         _check_values(value, name)
-    real, cplx = real_dtype(fields["h"]), complex_dtype(fields["h"])
-    cast = {n: ops.cast(v, cplx if n in _COMPLEX_FIELDS else real) for n, v in fields.items()}
-    return ChannelState(**cast)
+    return ChannelState(**fields).cast(real_dtype(fields["h"]))
 
 
 def check_beams(f: Tensor, state: ChannelState) -> Tensor:

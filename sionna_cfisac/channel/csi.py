@@ -12,6 +12,7 @@ from sionna_cfisac.arrays import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed
 from sionna_cfisac.channel.rules import csi_conflicts
+from sionna_cfisac.seeds import words
 from sionna_cfisac.state import (
     ChannelState,
     Tensor,
@@ -21,8 +22,6 @@ from sionna_cfisac.state import (
     real_dtype,
 )
 
-# a channel layer with the same seed must not draw the numbers that the errors are made of
-_SEED_DOMAIN = (9,)
 _SPEED_OF_LIGHT = 299_792_458.0
 # a few deep fades must not be taken for a wrong gain
 _GAIN_SLACK = 100.0
@@ -248,5 +247,4 @@ def _check_gain(gain: Tensor, state: ChannelState) -> None:
 
 
 def _word(seed: int) -> int:
-    sequence = np.random.SeedSequence(seed, spawn_key=_SEED_DOMAIN)
-    return int(sequence.generate_state(1)[0])
+    return words(seed, "csi_error")[0]

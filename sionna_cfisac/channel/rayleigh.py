@@ -10,8 +10,9 @@ from keras import ops
 from sionna_cfisac.arguments import raise_first
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws
-from sionna_cfisac.channel.base import ChannelLayer
+from sionna_cfisac.channel.base import ChannelLayer, Powers
 from sionna_cfisac.channel.rules import angle_conflicts
+from sionna_cfisac.radio import UNIT_SCALE_NOISE
 from sionna_cfisac.state import ChannelState, Tensor
 
 SENSING_GAINS = ("exponential", "unit")
@@ -68,11 +69,29 @@ class CellFreeChannel(ChannelLayer):
         num_tx_ant: int = 8,
         num_targets: int = 1,
         *,
+        total_power: float = 1.0,
+        ap_power: Powers | None = None,
+        noise_power: Powers = UNIT_SCALE_NOISE,
+        sensing_noise_power: Powers = UNIT_SCALE_NOISE,
         sensing_gain: str = "exponential",
         angle_range: tuple[float, float] = (0.0, math.pi / 2),
-        **kwargs: Any,
+        seed: int | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
     ) -> None:
-        super().__init__(num_aps, num_users, num_tx_ant, num_targets, **kwargs)
+        super().__init__(
+            num_aps,
+            num_users,
+            num_tx_ant,
+            num_targets,
+            total_power=total_power,
+            ap_power=ap_power,
+            noise_power=noise_power,
+            sensing_noise_power=sensing_noise_power,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
         if sensing_gain not in SENSING_GAINS:
             raise ValueError(f"sensing_gain: expected one of {SENSING_GAINS}, got {sensing_gain!r}")
         raise_first(angle_conflicts(angle_range))

@@ -140,6 +140,8 @@ class TopologyChannel(ChannelLayer):
         num_tx_ant: int = 8,
         num_targets: int = 1,
         *,
+        total_power: float = 1.0,
+        ap_power: Powers | None = None,
         noise_power: Powers = THERMAL_NOISE,
         sensing_noise_power: Powers = THERMAL_NOISE,
         area: tuple[float, float] = (400.0, 400.0),
@@ -159,16 +161,22 @@ class TopologyChannel(ChannelLayer):
         k_factor_db: Any = None,
         sensing_gain: str = "radar",
         rcs: float = 1.0,
-        **kwargs: Any,
+        seed: int | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(
             num_aps,
             num_users,
             num_tx_ant,
             num_targets,
+            total_power=total_power,
+            ap_power=ap_power,
             noise_power=noise_power,
             sensing_noise_power=sensing_noise_power,
-            **kwargs,
+            seed=seed,
+            dtype=dtype,
+            name=name,
         )
         self.sensing_gain = one_of(sensing_gain, "sensing_gain", SENSING_GAINS)
         self._layout = Layout(

@@ -63,10 +63,10 @@ def repeat_state(state: ChannelState, h: Tensor, noise_power: Tensor) -> Channel
         B * G channels, the groups of a channel next to each other
     """
     groups = h.shape[1]
-    fields = state._replace(noise_power=noise_power)._asdict()
+    state = state._replace(noise_power=noise_power)
     if groups > 1:
-        fields = {name: tf.repeat(value, groups, axis=0) for name, value in fields.items()}
-    return ChannelState(**{**fields, "h": tf.reshape(h, (-1, *h.shape[2:]))})
+        state = state.map(lambda value: tf.repeat(value, groups, axis=0))
+    return state._replace(h=tf.reshape(h, (-1, *h.shape[2:])))
 
 
 def design(beamformer: Beamformer, state: ChannelState, groups: int) -> Tensor:

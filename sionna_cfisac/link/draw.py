@@ -10,10 +10,8 @@ from sionna_cfisac.channel import ImperfectCSI
 from sionna_cfisac.link.beams import repeat_state, represent
 from sionna_cfisac.link.channels import LinkChannel
 from sionna_cfisac.link.frame import Frame
+from sionna_cfisac.seeds import words
 from sionna_cfisac.state import ChannelState, Tensor
-
-# apart from the seeds of the channels
-_SEED_DOMAIN = (7,)
 
 
 class LinkDraw(NamedTuple):
@@ -77,9 +75,7 @@ def draw_slots(
         (tf.float32, tf.complex64) if frame.precision == "single" else (tf.float64, tf.complex128)
     )
     drop = channel(batch_size, frame, seed)
-    state = ChannelState(
-        *(tf.cast(value, cplx if value.dtype.is_complex else real) for value in drop.state)
-    )
+    state = drop.state.cast(real.name)
     h = tf.cast(drop.h, cplx)
     known = represent(h[:, 0], group)
     if csi is not None:
@@ -120,5 +116,4 @@ def uniform_bits(shape: tuple, key: Tensor, dtype: tf.DType) -> Tensor:
 def _key(seed: int | None) -> Tensor:
     if seed is None:
         return config.tf_rng.uniform([2], tf.int32.min, tf.int32.max, dtype=tf.int32)
-    words = np.random.SeedSequence(seed, spawn_key=_SEED_DOMAIN).generate_state(2)
-    return tf.constant(words.astype(np.int32))
+    return tf.constant(np.array(words(seed, "link", number=2), np.uint32).astype(np.int32))

@@ -18,11 +18,9 @@ from sionna_cfisac.link.beams import repeat_state
 from sionna_cfisac.link.draw import LinkDraw
 from sionna_cfisac.link.error_counts import ErrorCounts, StopRule
 from sionna_cfisac.link.ofdm_link import CellFreeOFDMLink
+from sionna_cfisac.seeds import words
 from sionna_cfisac.state import ChannelState, Tensor
 from sionna_cfisac.tidy import TIDY_COLUMNS
-
-_SEED_DOMAIN = (8,)
-
 
 Observer = Callable[[LinkDraw, dict[str, tuple[Tensor, Tensor]], dict[str, ErrorCounts]], None]
 """Told after a batch: the draw, method -> (beams, noise power), method -> counts so far."""
@@ -140,7 +138,7 @@ class ErrorSimulation:
     def _try_out(self, names: Collection[str], draw: LinkDraw, snr: Tensor | None) -> None:
         """Design one slot eagerly: a traced method neither warns nor says plainly what is wrong."""
         first = draw._replace(
-            state=ChannelState(*(value[:1] for value in draw.state)),
+            state=draw.state.cut(slice(1)),
             h=draw.h[:1],
             known=draw.known[:1],
         )
@@ -204,8 +202,7 @@ def simulate_errors(
 
 def batch_seed(seed: int, batch: int) -> int:
     """Seed of a batch."""
-    words = np.random.SeedSequence(seed, spawn_key=(*_SEED_DOMAIN, batch)).generate_state(1)
-    return int(words[0])
+    return words(seed, "link_batch", batch)[0]
 
 
 def evaluate_beams(

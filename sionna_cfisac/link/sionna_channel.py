@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from sionna.phy import config
 from sionna.phy.channel import cir_to_ofdm_channel, subcarrier_frequencies
@@ -14,13 +13,11 @@ from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.link.channels import Drop
 from sionna_cfisac.link.convention import from_sionna
 from sionna_cfisac.link.frame import Frame
+from sionna_cfisac.seeds import words
 from sionna_cfisac.state import Tensor
 
 ImpulseResponses = Callable[[int, int, float], tuple[Tensor, Tensor]]
 """A Sionna channel model: (batch size, time steps, sampling frequency) -> gains, delays."""
-
-# apart from the seeds of the channel layers
-_SEED_DOMAIN = (6,)
 
 
 class SionnaChannel:
@@ -160,8 +157,7 @@ def seeded(seed: int | None) -> Iterator[None]:
         return
     generator = config.tf_rng
     before = tf.identity(generator.state)
-    words = np.random.SeedSequence(seed, spawn_key=_SEED_DOMAIN).generate_state(1)
-    generator.reset_from_seed(int(words[0]))
+    generator.reset_from_seed(words(seed, "sionna_channel")[0])
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values
 from sionna_cfisac.scenario.engines.seeds import condition_seed

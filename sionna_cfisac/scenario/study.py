@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from sionna_cfisac.kinds import KeyPath
-from sionna_cfisac.scenario.engines.base import engine_for
+from sionna_cfisac.scenario.engines.choice import engine_for
 from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, read_document
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
 from sionna_cfisac.scenario.rules.check import check_values

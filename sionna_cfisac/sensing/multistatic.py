@@ -3,17 +3,13 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from sionna_cfisac.arrays import resize_steering, to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed, positive_int
+from sionna_cfisac.seeds import words
 from sionna_cfisac.state import ChannelState, Tensor, check_state, is_complex
-
-# A channel layer with the same seed must not draw the numbers that this one draws: targets whose
-# reflections follow the fading of the UEs would be the result.
-_SEED_DOMAIN = (5,)
 
 
 @keras.saving.register_keras_serializable(package="sionna_cfisac")
@@ -96,8 +92,8 @@ class MultistaticChannel(keras.layers.Layer):
         self.add_noise = add_noise
         self.swerling = check_swerling(swerling)
         self.seed = None if seed is None else check_seed(seed)
-        words = None if seed is None else _seed_words(seed, 1)[0]
-        self._generator = keras.random.SeedGenerator(words)
+        word = None if seed is None else words(seed, "echoes")[0]
+        self._generator = keras.random.SeedGenerator(word)
 
     def __call__(
         self, x: Tensor, state: ChannelState, a_rx: Tensor | None = None, seed: int | None = None
@@ -117,7 +113,10 @@ class MultistaticChannel(keras.layers.Layer):
         x = ops.convert_to_tensor(x)
         _check_signal(x, state)
         gain_seed, noise_seed = (
-            (self._generator, self._generator) if seed is None else _seed_words(check_seed(seed), 2)
+            (self._generator, self._generator)
+            if seed is None
+            # apart from a channel layer's: reflections must not follow the fading of the UEs
+            else words(check_seed(seed), "echoes", number=2)
         )
         dtype = self.compute_dtype
         cplx = "complex128" if dtype == "float64" else "complex64"
@@ -184,11 +183,6 @@ def check_swerling(value: Any) -> int:
     if isinstance(value, bool) or value not in (0, 1):
         raise ValueError(f"swerling: expected 0 or 1, got {value!r}")
     return int(value)
-
-
-def _seed_words(seed: int, count: int) -> list[int]:
-    sequence = np.random.SeedSequence(seed, spawn_key=_SEED_DOMAIN)
-    return [int(word) for word in sequence.generate_state(count)]
 
 
 def _check_signal(x: Tensor, state: ChannelState) -> None:

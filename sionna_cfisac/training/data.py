@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 
 from sionna_cfisac.arguments import integer, number, one_of, raise_first
 from sionna_cfisac.channel import ChannelLayer
+from sionna_cfisac.seeds import TrainingStream, training_sequence
 from sionna_cfisac.state import ChannelState
 from sionna_cfisac.training.rules import batch_conflicts, noise_conflicts, order_conflicts
 
@@ -17,7 +19,7 @@ Batch = dict[str, dict[str, np.ndarray]]
 """Name of a size -> fields of its channels and their ``sensing_weight``."""
 
 _SCALES = ("log", "log1p")
-_PART = {"channel": 0, "sensing_weight": 1, "noise_power": 2, "sensing_noise_power": 3, "order": 4}
+_NOISE: tuple[TrainingStream, ...] = ("noise_power", "sensing_noise_power")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class TrainingData(keras.utils.PyDataset):
         per_size = shares(self.batch_size, len(self.channels))
         sizes = shares(self.num_samples, len(self.channels))
         per_pass = min(size // share for size, share in zip(sizes, per_size, strict=True))
-        generator = np.random.default_rng([self.seed, _PART["order"], step // per_pass])
+        generator = np.random.default_rng(training_sequence(self.seed, "order", step // per_pass))
         batch: Batch = {}
         for (name, fields), size, share in zip(self._fixed.items(), sizes, per_size, strict=True):
             order = generator.permutation(size)
@@ -153,19 +155,17 @@ class TrainingData(keras.utils.PyDataset):
         for index, (layer, share) in enumerate(
             zip(self.channels, shares(size, len(self.channels)), strict=True)
         ):
-            seeds = {
-                part: np.random.SeedSequence([self.seed, code, step, index])
-                for part, code in _PART.items()
-                if part != "order"
-            }
-            state = layer(share, seed=int(seeds["channel"].generate_state(1)[0]))
+            seeds = partial(training_sequence, self.seed)
+            word = seeds("channel", step, index).generate_state(1)[0]
+            state = layer(share, seed=int(word))
             fields = {k: ops.convert_to_numpy(v) for k, v in state._asdict().items()}
-            fields["sensing_weight"] = self._weights(share, seeds["sensing_weight"])
+            fields["sensing_weight"] = self._weights(share, seeds("sensing_weight", step, index))
             drawn = self.noise_power or self.noise_scale
             # one draw for all UEs, another for all radar receivers
             if drawn is not None:
-                for key in ("noise_power", "sensing_noise_power"):
-                    noise = drawn(share, np.random.default_rng(seeds[key]))[:, None]
+                for key in _NOISE:
+                    generator = np.random.default_rng(seeds(key, step, index))
+                    noise = drawn(share, generator)[:, None]
                     own = np.ones_like(fields[key]) if self.noise_scale is None else fields[key]
                     fields[key] = noise * own
             batch[str(index)] = fields

@@ -1,8 +1,8 @@
 """What an engine is: a way to run a condition, and what comes of it.
 
 There are three: channels that are drawn and measured (``flat``), slots of a link that are sent bit
-by bit (``link``), and a training (``training``). Which one a scenario takes is decided here and
-nowhere else. An engine imports what is slow to load only when it runs.
+by bit (``link``), and a training (``training``). Which one a scenario takes is decided in
+``choice.py`` and nowhere else. An engine imports what is slow to load only when it runs.
 """
 
 from abc import ABC, abstractmethod
@@ -90,22 +90,9 @@ class ConditionEngine(Engine[ConditionResult]):
     def num_values(self, values: dict[str, Any]) -> int:
         """How many values of each metric a method must have, given what it has."""
 
+    @abstractmethod
     def start(self) -> None:
         """Get what is slow to load, or talks while it does, over with before anything is shown."""
-        import sionna_cfisac.scenario.engines.channels  # noqa: F401
-
-
-def engine_of(scenario: ScenarioSpec) -> ConditionEngine:
-    """The engine that runs a condition."""
-    return engine_for(dict(scenario))(scenario)
-
-
-def engine_for(tree: dict[str, Any]) -> type[ConditionEngine]:
-    """Class of the engine for a scenario, or for the values of its file."""
-    from sionna_cfisac.scenario.engines.flat import FlatEngine
-    from sionna_cfisac.scenario.engines.link import LinkEngine
-
-    return FlatEngine if tree.get("link") is None else LinkEngine
 
 
 def guard(label: str, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

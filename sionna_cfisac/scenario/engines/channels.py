@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from keras import ops
-
 from sionna_cfisac.channel import ChannelLayer, ImperfectCSI
 from sionna_cfisac.scenario.engines.base import guard
 from sionna_cfisac.scenario.engines.seeds import BLOCK, block_seed, condition_seed
@@ -88,11 +86,11 @@ def draw_batches(scenario: ScenarioSpec) -> Iterator[tuple[int, ChannelState, Ch
                 drawn = (block, draw(block))
             part = slice(max(start - block * BLOCK, 0), min(stop - block * BLOCK, BLOCK))
             state, known = drawn[1]
-            cut = _cut(state, part)
-            pieces.append((cut, cut if known is state else _cut(known, part)))
-        state = _concatenate([piece[0] for piece in pieces])
+            cut = state.cut(part)
+            pieces.append((cut, cut if known is state else known.cut(part)))
+        state = ChannelState.concat([piece[0] for piece in pieces])
         same = all(piece[0] is piece[1] for piece in pieces)
-        yield stop, state, state if same else _concatenate([piece[1] for piece in pieces])
+        yield stop, state, state if same else ChannelState.concat([piece[1] for piece in pieces])
 
 
 def _block_drawer(scenario: ScenarioSpec) -> Callable[[int], tuple[ChannelState, ChannelState]]:
@@ -108,13 +106,3 @@ def _block_drawer(scenario: ScenarioSpec) -> Callable[[int], tuple[ChannelState,
         return state, csi(state, link_gain=link_gain, seed=own)
 
     return draw
-
-
-def _cut(state: ChannelState, part: slice) -> ChannelState:
-    return ChannelState(*(value[part] for value in state))
-
-
-def _concatenate(pieces: list[ChannelState]) -> ChannelState:
-    if len(pieces) == 1:
-        return pieces[0]
-    return ChannelState(*(ops.concatenate(parts) for parts in zip(*pieces, strict=True)))

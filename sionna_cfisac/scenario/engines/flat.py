@@ -42,6 +42,10 @@ class FlatEngine(ConditionEngine):
         """One for each channel."""
         return self.scenario.samples
 
+    def start(self) -> None:
+        """Load Keras with its backend, and the channels."""
+        import sionna_cfisac.scenario.engines.channels  # noqa: F401
+
     def run(
         self,
         observe: Callable[[int, Values], None] | None = None,

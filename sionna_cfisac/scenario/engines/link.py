@@ -53,7 +53,8 @@ class LinkEngine(ConditionEngine):
         """Let XLA print at its first use what it prints only once."""
         import tensorflow as tf
 
-        super().start()
+        import sionna_cfisac.scenario.engines.channels  # noqa: F401
+
         tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
 
     def run(

@@ -15,14 +15,12 @@ from sionna_cfisac.scenario.schema.training import (
     TrainingSpec,
     WeightRangeSpec,
 )
+from sionna_cfisac.seeds import scenario_word
 
 if TYPE_CHECKING:
-    from sionna_cfisac.beamforming.learned import LearnedBeamformer
+    from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
     from sionna_cfisac.channel import ChannelLayer
     from sionna_cfisac.training import Draw, Progress, Score
-
-# training, validation and test channels must not meet
-_SEEDS = {"training": 0, "validation": 1, "test": 2}
 
 
 class Trained(NamedTuple):
@@ -111,7 +109,7 @@ class TrainingEngine(Engine[Trained]):
             channels,
             batch_size=spec.batch_size,
             steps_per_epoch=min(spec.validation.every, spec.steps),
-            seed=self._seed("training"),
+            seed=scenario_word(scenario.seed, "training"),
             sensing_weight=self._weight(),
             noise_power=_range(spec.noise_power),
             noise_scale=_range(spec.noise_scale),
@@ -119,7 +117,7 @@ class TrainingEngine(Engine[Trained]):
         )
         weights = self._weights_to_score()
         validation = Validation(
-            channels, spec.validation.samples, weights, self._seed("validation")
+            channels, spec.validation.samples, weights, scenario_word(scenario.seed, "validation")
         )
         plan = TrainingPlan(
             num_epochs=-(-spec.steps // data.steps_per_epoch),
@@ -140,7 +138,9 @@ class TrainingEngine(Engine[Trained]):
             )
         except TrainingError as error:
             raise RunError(str(error)) from error
-        test = Validation(channels, spec.validation.test_samples, weights, self._seed("test"))
+        test = Validation(
+            channels, spec.validation.test_samples, weights, scenario_word(scenario.seed, "test")
+        )
         return self._save(network, test, plan.num_epochs * data.steps_per_epoch, seconds)
 
     def _save(self, network: "LearnedBeamformer", test: Any, steps: int, seconds: float) -> Trained:
@@ -191,13 +191,6 @@ class TrainingEngine(Engine[Trained]):
         usual = self.scenario.objective.sensing_weight
         one = usual if given is None or isinstance(given, WeightRangeSpec) else given
         return self.spec.validation.sensing_weights or [one]
-
-    def _seed(self, part: str) -> int:
-        """Seeds of training, validation and test channels."""
-        import numpy as np
-
-        words = np.random.SeedSequence([self.scenario.seed, _SEEDS[part]]).generate_state(1)
-        return int(words[0])
 
 
 def make_network(scenario: ScenarioSpec) -> "LearnedBeamformer":

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sionna_cfisac.measures import ERROR_RATES, UTILITY_SHARE_P1, unit_of_metric
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.result import Values
 from sionna_cfisac.scenario.results.table import Row
 from sionna_cfisac.scenario.study import Condition, Study, text

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sionna_cfisac.measures import UPPER_BOUND
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.result import ConditionResult
 from sionna_cfisac.scenario.results.files import write_atomic
 from sionna_cfisac.scenario.results.folder import CONDITIONS

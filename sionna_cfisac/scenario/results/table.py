@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sionna_cfisac.measures import unit_of_metric
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.result import Values
 from sionna_cfisac.scenario.study import Condition, text
 from sionna_cfisac.statistics import Estimate

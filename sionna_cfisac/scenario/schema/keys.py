@@ -91,7 +91,7 @@ def _typed(models: list[type[BaseModel]], node: Any) -> list[type[BaseModel]]:
     kinds = [model for model in models if issubclass(model, Kind)]
     if not kinds:
         return models
-    known = kinds[0].kinds.known(str(type_of(node)).rpartition(":")[2])
+    known = kinds[0].kinds.known(str(type_of(node)))
     return models if known is None else [known]
 
 
