@@ -11,7 +11,7 @@ from sionna_cfisac.link import CellFreeOFDMLink
 from sionna_cfisac.link.beams import join_groups
 from sionna_cfisac.link.monte_carlo import batch_seed
 from sionna_cfisac.measures import MEASURES
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.flat import setting_of
 from sionna_cfisac.scenario.engines.link import make_link
 from sionna_cfisac.scenario.engines.seeds import condition_seed

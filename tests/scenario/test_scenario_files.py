@@ -10,7 +10,7 @@ import pytest
 
 from sionna_cfisac.measures import MEASURES
 from sionna_cfisac.scenario.catalogue import template, template_names
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.file.document import read_document
 from sionna_cfisac.scenario.file.errors import ScenarioError
 from sionna_cfisac.scenario.schema.json_schema import json_schema

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sionna_cfisac import cli
-from sionna_cfisac.scenario.engines.base import engine_of
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.file.errors import ScenarioError
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.scenario.study import load_study

@@ -8,8 +8,8 @@ from keras import ops
 
 from sionna_cfisac.beamforming import RZFBeamformer
 from sionna_cfisac.metrics import sum_rate
-from sionna_cfisac.scenario.engines.base import engine_of
 from sionna_cfisac.scenario.engines.channels import draw_batches
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.seeds import BLOCK, condition_seed
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.state import ChannelState

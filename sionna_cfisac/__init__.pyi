@@ -1,0 +1,10 @@
+from . import arrays as arrays
+from . import beamforming as beamforming
+from . import channel as channel
+from . import link as link
+from . import metrics as metrics
+from . import plotting as plotting
+from . import sensing as sensing
+from . import training as training
+from ._version import __version__ as __version__
+from .state import ChannelState as ChannelState

@@ -1,0 +1,264 @@
+"""A kind is one class and one declaration: as the package's own, as a plug-in, in a file."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sionna_cfisac import beamforming, channel, cli
+from sionna_cfisac.beamforming.methods import METHODS, Method, Purpose
+from sionna_cfisac.channel.kinds import CHANNELS, ChannelKind
+from sionna_cfisac.kinds import OptionKinds, imported
+from sionna_cfisac.measures import MEASURES
+from sionna_cfisac.plots import style
+from sionna_cfisac.scenario.catalogue import catalogue
+from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.schema.json_schema import json_schema
+from sionna_cfisac.scenario.study import load_study
+
+TOYS = '''
+from keras import ops
+from pydantic import Field
+
+from sionna_cfisac.beamforming.methods import Method
+from sionna_cfisac.channel import CellFreeChannel
+from sionna_cfisac.channel.kinds import ChannelKind
+from sionna_cfisac.kinds import Conflict, Look
+from sionna_cfisac.measures import Measure
+
+
+class TiltedBeamformer:
+    """Conjugate beams, all antennas but the first weakened."""
+
+    def __init__(self, taper=1.0):
+        self.taper = taper
+
+    def __call__(self, state):
+        taper = [1.0] + [self.taper] * (state.num_tx_ant - 1)
+        f = state.h * ops.cast(ops.convert_to_tensor(taper), state.h.dtype)
+        norm = ops.sqrt(ops.sum(ops.square(ops.abs(f)), axis=(-2, -1), keepdims=True))
+        return f / ops.cast(norm, f.dtype) * ops.cast(
+            ops.sqrt(state.ap_power)[..., None, None], f.dtype
+        )
+
+
+class Tilted(Method):
+    """Conjugate beams with a taper."""
+
+    name = "tilted"
+    home = TiltedBeamformer
+    title = "Tilted"
+    look = Look("#123456", "h", ":")
+
+    taper: float = Field(1.0, ge=0, description="Amplitude of all antennas but the first")
+
+    def conflicts(self, network, sensing_weight):
+        """A taper without a second antenna."""
+        if network.num_tx_ant == 1 and self.taper != 1.0:
+            yield Conflict(("taper",), "has no effect with num_tx_ant 1", (("network",),))
+
+
+class StrongChannel(CellFreeChannel):
+    """Rayleigh fading of more power."""
+
+    def __init__(self, *sizes, power=2.0, **others):
+        super().__init__(*sizes, **others)
+        self.power = power
+
+    def draw(self, batch_size, seeds):
+        state = super().draw(batch_size, seeds)
+        return state._replace(h=state.h * ops.cast(self.power**0.5, state.h.dtype))
+
+
+class Strong(ChannelKind):
+    """Rayleigh fading, stronger."""
+
+    name = "strong"
+    home = StrongChannel
+
+    power: float = Field(2.0, gt=0, description="Mean of |h|^2")
+
+
+def mean_gain(state, f):
+    """Mean |h|^2 of a channel, [B]."""
+    return ops.mean(ops.square(ops.abs(state.h)), axis=(1, 2, 3))
+
+
+MeanGain = Measure("mean_gain", "linear", "Mean channel gain", mean_gain, "Mean gain")
+'''
+SCENARIO = """
+schema_version: 1
+name: toys
+network: {{num_aps: 2, num_users: 2, num_tx_ant: 4}}
+channel: {{type: {0}, power: 9.0}}
+beamformers: [conjugate, {{type: {1}, taper: 0.5}}, {{type: {1}, taper: 1.0, label: flat}}]
+measure: [sum_rate, {2}]
+samples: 200
+figures: []
+"""
+ENTRIES = """[sionna_cfisac.beamformers]
+tilted = toys:Tilted
+[sionna_cfisac.channels]
+strong = toys:Strong
+[sionna_cfisac.measures]
+mean_gain = toys:MeanGain
+"""
+
+
+@pytest.fixture(autouse=True)
+def _forget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for kinds in (METHODS, CHANNELS, MEASURES):
+        monkeypatch.setattr(kinds, "_loaded", {})
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "site" / "toys-1.0.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "site" / "toys.py").write_text(TOYS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, "toys", raising=False)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["cfisac", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def check_results(table: pd.DataFrame) -> None:
+    values = table.set_index(["method", "metric"])["value"]
+    # E|h|² = 9: within five standard errors over 200 channels of 16 coefficients
+    assert abs(values["conjugate", "mean_gain"] - 9.0) < 5 * 9.0 / np.sqrt(200 * 16)
+    assert values["tilted", "sum_rate"] < values["conjugate", "sum_rate"]
+    assert values["flat", "sum_rate"] == pytest.approx(values["conjugate", "sum_rate"], rel=1e-9)
+
+
+def test_plug_ins_deliver_declarations(plug_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("s.yaml").write_text(SCENARIO.format("strong", "tilted", "mean_gain"))
+    assert run(monkeypatch, "run", "s.yaml") == 0
+    table = pd.read_csv("results/toys/results.csv")
+    check_results(table)
+    assert set(table.loc[table["metric"] == "mean_gain", "unit"]) == {"linear"}
+    listed = catalogue(Path())
+    for heading, name in (
+        ("beamformers", "tilted"),
+        ("channels", "strong"),
+        ("measures", "mean_gain"),
+    ):
+        assert listed[heading][name] == "(plug-in of toys)"
+    # looks, labels and the names that editors complete
+    assert style.styles(["tilted"])["tilted"].color == "#123456"
+    assert style.method_label("tilted") == "Tilted"
+    assert style.metric_label("mean_gain", "linear") == "Mean gain (linear)"
+    properties = json_schema()["properties"]
+    assert "tilted" in properties["beamformers"]["items"]["anyOf"][0]["enum"]
+    assert "strong" in properties["channel"]["anyOf"][0]["enum"]
+
+
+def test_files_beside_the_scenario_deliver_declarations(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "my_toys.py").write_text(TOYS)
+    names = ("./my_toys.py:Strong", "./my_toys.py:Tilted", "./my_toys.py:MeanGain")
+    (folder / "s.yaml").write_text(SCENARIO.format(*names))
+    assert run(monkeypatch, "check", "study/s.yaml") == 0
+    # whoever checks somebody else's file is told that its code runs
+    assert "running the code of study/my_toys.py" in capsys.readouterr().err
+    assert run(monkeypatch, "run", "study/s.yaml") == 0
+    check_results(pd.read_csv("results/toys/results.csv"))
+    # the code is an ingredient: where it changes, the stored numbers are others
+    (folder / "my_toys.py").write_text(TOYS.replace("ops.mean(", "2.0 * ops.mean("))
+    capsys.readouterr()
+    assert run(monkeypatch, "run", "study/s.yaml", "--resume") == 0
+    assert "or other code; this condition is computed again" in capsys.readouterr().out
+    values = pd.read_csv("results/toys/results.csv").set_index(["method", "metric"])["value"]
+    assert abs(values["conjugate", "mean_gain"] - 18.0) < 5 * 18.0 / np.sqrt(200 * 16)
+    # drawing does not take the code
+    (folder / "my_toys.py").unlink()
+    assert run(monkeypatch, "plot", "results/toys") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("taper: 0.5", "taper: -1"), "beamformers.1.taper: expected a number of at least 0"),
+        (("taper: 0.5", "tapper: 1"), "beamformers.1.tapper: unknown key; did you mean 'taper'?"),
+        (("num_tx_ant: 4", "num_tx_ant: 1"), "taper: has no effect with network.num_tx_ant 1"),
+        (("power: 9.0", "power: 0"), "channel.power: expected a number above 0, got 0"),
+        (("my_toys.py:Strong", "my_toys.py:Weak"), "channel.type: study/my_toys.py has no 'Weak'"),
+        (("my_toys.py:Strong", "toys.py:Strong"), "study/toys.py: cannot be read: No such file"),
+        (("py:Strong", "py:Tilted"), "expected a ChannelKind, got the Method 'Tilted'"),
+        (("py:MeanGain", "py:mean_gain"), "measure.1: ./my_toys.py:mean_gain: expected a Measure"),
+        (("py:MeanGain", "py:Tilted"), "measure.1: ./my_toys.py:Tilted: expected a Measure"),
+    ],
+)
+def test_they_are_checked_as_the_package_s_own(
+    change: tuple[str, str], expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "study").mkdir()
+    Path("study/my_toys.py").write_text(TOYS)
+    names = ("./my_toys.py:Strong", "./my_toys.py:Tilted", "./my_toys.py:MeanGain")
+    Path("study/s.yaml").write_text(SCENARIO.format(*names).replace(*change))
+    with pytest.raises(ScenarioError) as caught:
+        load_study("study/s.yaml")
+    assert expected in str(caught.value)
+    assert "study/s.yaml:" in str(caught.value)
+
+
+def test_a_file_that_breaks_says_so(tmp_path: Path) -> None:
+    Path("my_toys.py").write_text("1 / 0\n")
+    Path("s.yaml").write_text(SCENARIO.format("rayleigh", "./my_toys.py:Tilted", "sum_rate"))
+    with pytest.raises(ScenarioError, match="my_toys.py cannot be imported: ZeroDivisionError"):
+        load_study("s.yaml")
+
+
+def test_a_kind_of_the_package_s_own_takes_no_more() -> None:
+    space: dict[str, Any] = {"__name__": "toys"}
+    exec(TOYS, space)
+    own = OptionKinds("beamformer", "x.y", Method, [*METHODS.own.values(), space["Tilted"]])
+    try:
+        made = own.find("tilted").model_validate({"type": "tilted", "taper": 0.25})
+        assert made.make(Purpose(1.0)).taper == 0.25  # type: ignore[attr-defined]
+        assert made.shown_name == "tilted"
+    finally:
+        Method.kinds = METHODS
+    kind = space["Strong"].model_validate({"type": "strong", "power": 3.0})
+    assert kind.make({"num_aps": 2}).power == 3.0
+
+
+@pytest.mark.parametrize(("kinds", "room"), [(METHODS, beamforming), (CHANNELS, channel)])
+def test_what_is_declared_is_what_the_room_shows(kinds: OptionKinds[Any], room: Any) -> None:
+    for kind in kinds.own.values():
+        target = kind.implementation()
+        assert getattr(room, target.__name__) is target
+        # and its type is known to editors
+        stub = Path(room.__file__).with_suffix(".pyi").read_text()
+        assert f"import {target.__name__} as {target.__name__}\n" in stub
+
+
+def test_every_own_kind_says_what_it_is() -> None:
+    for kinds in (METHODS, CHANNELS):
+        for name, kind in kinds.own.items():
+            assert kind.name == name
+            assert kind.__doc__
+            assert all(
+                field.description for key, field in kind.model_fields.items() if key != "type"
+            )
+    assert len({kind.title for kind in METHODS.own.values()}) == len(METHODS.own)
+    assert len({kind.look for kind in METHODS.own.values()}) == len(METHODS.own)
+    for measure in MEASURES.own.values():
+        assert measure.description
+        assert measure.title
+        assert measure.home is None or callable(imported(measure.home))
+    assert issubclass(CHANNELS.own["rayleigh"], ChannelKind)
