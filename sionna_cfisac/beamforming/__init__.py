@@ -10,14 +10,14 @@ _HOMES = {
     "ConjugateBeamformer": "conjugate",
     "SensingConjugateBeamformer": "conjugate",
     "RZFBeamformer": "rzf",
-    "HeteroGNNBeamformer": "hetero_gnn",
-    "DualGNNBeamformer": "dual_gnn",
+    "HeteroGNNBeamformer": "networks.hetero_gnn",
+    "DualGNNBeamformer": "networks.dual_gnn",
     "ClosedFormDualBeamformer": "closed_form_dual",
     "NullspaceSensingBeamformer": "nullspace",
     "WMMSEBeamformer": "joint",
     "JointBeamformer": "joint",
     "OptimizerInfo": "joint",
-    "upper_bound": "bound",
+    "upper_bound": "solver.bound",
     "Beamformer": "protocol",
 }
 

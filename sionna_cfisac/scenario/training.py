@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from sionna_cfisac import beamforming
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.scenario.build import BEAMFORMER_CLASSES, find_weights, make_channel
 from sionna_cfisac.scenario.errors import RunError

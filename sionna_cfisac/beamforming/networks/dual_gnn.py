@@ -7,17 +7,17 @@ import keras
 from keras import ops
 
 from sionna_cfisac.arguments import integer, number
-from sionna_cfisac.beamforming.context import check_sensing_weight
-from sionna_cfisac.beamforming.dual_design import check_one_target, design, error_noise
-from sionna_cfisac.beamforming.dual_features import features_of
-from sionna_cfisac.beamforming.dual_graph import DualGraphNetwork
-from sionna_cfisac.beamforming.gram import Gram
-from sionna_cfisac.beamforming.learned import (
+from sionna_cfisac.beamforming.networks.context import check_sensing_weight
+from sionna_cfisac.beamforming.networks.dual_design import check_one_target, design, error_noise
+from sionna_cfisac.beamforming.networks.dual_features import features_of
+from sionna_cfisac.beamforming.networks.dual_graph import DualGraphNetwork
+from sionna_cfisac.beamforming.networks.learned import (
     LearnedBeamformer,
     check_network_input,
     symbolic,
 )
-from sionna_cfisac.beamforming.structure import Multipliers, structured
+from sionna_cfisac.beamforming.theory.gram import Gram
+from sionna_cfisac.beamforming.theory.multipliers import Multipliers, structured
 from sionna_cfisac.state import ChannelState, Tensor
 
 # logarithms of corrections beyond this only come from a diverging training

@@ -5,14 +5,14 @@ import math
 import keras
 from keras import ops
 
-from sionna_cfisac.beamforming.dual_features import (
+from sionna_cfisac.beamforming.networks.dual_features import (
     NUM_AP,
     NUM_AP_TARGET,
     NUM_AP_UE,
     NUM_TARGET,
     NUM_UE,
 )
-from sionna_cfisac.beamforming.graph_layer import Graph, linear
+from sionna_cfisac.beamforming.networks.graph_layer import Graph, linear
 from sionna_cfisac.state import Tensor
 
 # below any feature of an edge

@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from sionna_cfisac.beamforming.gram import Gram
-from sionna_cfisac.beamforming.graph_layer import Graph
-from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of, power_ratio
+from sionna_cfisac.beamforming.networks.graph_layer import Graph
+from sionna_cfisac.beamforming.theory.gram import Gram
+from sionna_cfisac.beamforming.theory.multipliers import Beams, Multipliers, effect_of, power_ratio
 from sionna_cfisac.state import Tensor
 
 NUM_AP, NUM_UE, NUM_TARGET, NUM_AP_UE, NUM_AP_TARGET = 8, 11, 9, 7, 5

@@ -5,11 +5,11 @@ import math
 import tensorflow as tf
 
 from sionna_cfisac.arguments import number, one_of
-from sionna_cfisac.beamforming.ascent import tangent
-from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
-from sionna_cfisac.beamforming.joint import PROBLEM_SPEC, open_spec, solve_from
-from sionna_cfisac.beamforming.problem import Problem, reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import validated
+from sionna_cfisac.beamforming.solver.ascent import tangent
+from sionna_cfisac.beamforming.solver.branch_and_bound import maximise_dual_uplink
+from sionna_cfisac.beamforming.solver.compiled import PROBLEM_SPEC, open_spec, solve_from
+from sionna_cfisac.beamforming.theory.normalised import Problem, reduce_problem, to_unit_power
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)

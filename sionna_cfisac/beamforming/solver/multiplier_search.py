@@ -9,7 +9,7 @@ because the inverse cancels anew. Their logarithms are searched with BFGS.
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import (
+from sionna_cfisac.beamforming.theory.normalised import (
     Point,
     Problem,
     as_complex,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.metric import build_metric, solve
-from sionna_cfisac.beamforming.problem import Point, Problem, inner, to_unit_power
+from sionna_cfisac.beamforming.solver.curvature import build_metric, solve
+from sionna_cfisac.beamforming.theory.normalised import Point, Problem, inner, to_unit_power
 from sionna_cfisac.state import Tensor
 
 _ARMIJO = 1e-4

@@ -7,17 +7,17 @@ from keras import ops
 
 from sionna_cfisac.arguments import flag, integer, number, one_of
 from sionna_cfisac.arrays import to_complex
-from sionna_cfisac.beamforming.context import (
+from sionna_cfisac.beamforming.networks.context import (
     ContextEmbedding,
     check_sensing_weight,
     warn_of_noise,
 )
-from sionna_cfisac.beamforming.graph_layer import (
+from sionna_cfisac.beamforming.networks.graph_layer import (
     AGGREGATIONS,
     Graph,
     HeteroGraphLayer,
 )
-from sionna_cfisac.beamforming.learned import (
+from sionna_cfisac.beamforming.networks.learned import (
     LearnedBeamformer,
     check_network_input,
     symbolic,
@@ -47,8 +47,9 @@ class HeteroGNNBeamformer(LearnedBeamformer):
         g_{mt} = \sum_{m_r} \zeta^2_{m_r m t} \Big/ \sum_{m_r} \varsigma_{m_r}^2
 
     pass through ``num_layers`` hidden layers and a linear output layer of
-    :class:`~sionna_cfisac.beamforming.graph_layer.HeteroGraphLayer`, equations (13) and (14), each
-    of which reads :math:`\mathbf{e}^0` again, and end as the beams, scaled to the power of each AP:
+    :class:`~sionna_cfisac.beamforming.networks.graph_layer.HeteroGraphLayer`, equations (13) and
+    (14), each of which reads :math:`\mathbf{e}^0` again, and end as the beams, scaled to the power
+    of each AP:
 
     .. math::
         \mathbf{f}_{ms} = \sqrt{P_m} \, \mathcal{S}^{-1}(\mathbf{e}^L_{ms})

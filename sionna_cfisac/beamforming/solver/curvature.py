@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import Point, Problem, inner
+from sionna_cfisac.beamforming.theory.normalised import Point, Problem, inner
 from sionna_cfisac.state import Tensor
 
 # κ g ‖a‖²/μ stays below this, so that the model stays positive definite far from the optimum;

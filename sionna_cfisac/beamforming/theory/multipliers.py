@@ -5,14 +5,14 @@ All beams here are combinations of each AP's channels and steering vector,
 .. math:: \mathbf{F}_m \propto \mathbf{H}_m \mathbf{X} + \mathbf{a}_m \mathbf{y}_m^T,
 
 with one U×U matrix X for all APs and each AP scaled to its power. Everything is computed from
-:class:`~sionna_cfisac.beamforming.gram.Gram`, with natural logarithms.
+:class:`~sionna_cfisac.beamforming.theory.gram.Gram`, with natural logarithms.
 """
 
 from typing import NamedTuple
 
 from keras import ops
 
-from sionna_cfisac.beamforming.gram import Gram
+from sionna_cfisac.beamforming.theory.gram import Gram
 from sionna_cfisac.state import Tensor, real_dtype
 
 # keeps roots and quotients finite where an AP has no power or a UE no channel

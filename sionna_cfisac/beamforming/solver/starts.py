@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import Problem, to_unit_power
+from sionna_cfisac.beamforming.theory.normalised import Problem, to_unit_power
 from sionna_cfisac.state import Tensor
 
 

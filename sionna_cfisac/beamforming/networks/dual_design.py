@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.arrays import to_complex
-from sionna_cfisac.beamforming.gram import Gram, gram_of, normalized
-from sionna_cfisac.beamforming.structure import (
+from sionna_cfisac.beamforming.theory.gram import Gram, gram_of, normalized
+from sionna_cfisac.beamforming.theory.multipliers import (
     Beams,
     Multipliers,
     closed_form,
