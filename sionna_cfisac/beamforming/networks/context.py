@@ -1,4 +1,7 @@
-"""What a conditioned network knows about the objective: the sensing weight and the noise power."""
+"""What a conditioned network knows about the objective: the sensing weight and the noise power.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 import warnings

@@ -1,4 +1,7 @@
-"""From channels to beams by multipliers: a guess, its correction, and steps that improve it."""
+"""From channels to beams by multipliers: a guess, its correction, and steps that improve it.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,7 @@
-"""A graph neural network that predicts the multipliers of the optimum, for any size of network."""
+"""A graph neural network that predicts the multipliers of the optimum, for any size of network.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 from typing import Any

@@ -1,4 +1,7 @@
-"""The heterogeneous graph neural network of the paper, section IV."""
+"""The heterogeneous graph neural network of the paper, section IV.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 from typing import Any
 
