@@ -1,11 +1,13 @@
 """Beamformers: callables from a ``ChannelState`` to beams, one file per method.
 
-The names load on first use, because most of them need TensorFlow and the networks do not.
+The names load on first use, because most of them need TensorFlow and the networks do not. Their
+types stand in ``__init__.pyi``. Imports go one way: ``protocol`` and ``weights`` below, then
+``theory``, then ``solver`` and ``networks``, then the methods.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
+# where each public name is
 _HOMES = {
     "ConjugateBeamformer": "conjugate",
     "SensingConjugateBeamformer": "conjugate",
@@ -21,11 +23,9 @@ _HOMES = {
     "Beamformer": "protocol",
 }
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        module = importlib.import_module(f"sionna_cfisac.beamforming.{_HOMES[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sionna_cfisac.beamforming' has no attribute '{name}'")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        home: [name for name, place in _HOMES.items() if place == home] for home in _HOMES.values()
+    },
+)

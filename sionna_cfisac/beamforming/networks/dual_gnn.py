@@ -4,7 +4,8 @@
 """
 
 import math
-from typing import Any
+import os
+from typing import Any, NoReturn
 
 import keras
 from keras import ops
@@ -132,9 +133,48 @@ class DualGNNBeamformer(LearnedBeamformer):
         self.built = True
 
     @classmethod
-    def from_pretrained(cls, name: str = "dual", **options: Any) -> "DualGNNBeamformer":
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        refine: int = 1,
+        polish: int = 3,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
+        **fixed: NoReturn,
+    ) -> "DualGNNBeamformer":
+        """As :meth:`LearnedBeamformer.load`; the weights fix all other arguments."""
+        return super().load(
+            path,
+            refine=refine,
+            polish=polish,
+            sensing_weight=sensing_weight,
+            dtype=dtype,
+            name=name,
+            **fixed,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str = "dual",
+        *,
+        refine: int = 1,
+        polish: int = 3,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        **fixed: NoReturn,
+    ) -> "DualGNNBeamformer":
         """As :meth:`LearnedBeamformer.from_pretrained`; there is one network, ``"dual"``."""
-        return super().from_pretrained(name, **options)
+        return super().from_pretrained(
+            name,
+            refine=refine,
+            polish=polish,
+            sensing_weight=sensing_weight,
+            dtype=dtype,
+            **fixed,
+        )
 
     def __call__(
         self,

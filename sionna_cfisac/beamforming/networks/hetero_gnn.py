@@ -3,7 +3,8 @@
 ``docs/symbols.md`` lists the symbols.
 """
 
-from typing import Any
+import os
+from typing import Any, NoReturn
 
 import keras
 from keras import ops
@@ -180,6 +181,31 @@ class HeteroGNNBeamformer(LearnedBeamformer):
             else None
         )
         self.built = True
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
+        **fixed: NoReturn,
+    ) -> "HeteroGNNBeamformer":
+        """As :meth:`LearnedBeamformer.load`; the weights fix all other arguments."""
+        return super().load(path, sensing_weight=sensing_weight, dtype=dtype, name=name, **fixed)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        **fixed: NoReturn,
+    ) -> "HeteroGNNBeamformer":
+        """As :meth:`LearnedBeamformer.from_pretrained`, with the arguments of :meth:`load`."""
+        return super().from_pretrained(name, sensing_weight=sensing_weight, dtype=dtype, **fixed)
 
     def __call__(self, state: ChannelState, sensing_weight: float | Tensor | None = None) -> Tensor:
         """Beams [B, M, U+T, Nt] for the channels ``state``."""
