@@ -143,10 +143,10 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
     eye = ops.eye(num_users, dtype=dtype)
     strength = ops.sum(re[:, :, :num_users] * eye, axis=-1)
-    reach = ops.sum(strength, axis=-1)
+    total = ops.sum(strength, axis=-1)
     # an SNR; where every AP is that weak, it is relative to the strongest
-    limit = _UNHEARD * ops.minimum(ops.max(reach, axis=1, keepdims=True), 1.0)
-    active = ops.cast(reach > limit, dtype)
+    limit = _UNHEARD * ops.minimum(ops.max(total, axis=1, keepdims=True), 1.0)
+    active = ops.cast(total > limit, dtype)
     norm_a = float(state.num_tx_ant)
     idle_snr = norm_a * ops.sum((1.0 - active) * gain, axis=1)
     return Gram(
