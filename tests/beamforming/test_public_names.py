@@ -14,13 +14,13 @@ from sionna_cfisac import beamforming
 from sionna_cfisac.beamforming import DualGNNBeamformer, HeteroGNNBeamformer
 
 ROOM = Path(beamforming.__file__).parent
-# what each part of the room may import from the others
+# what each part of the room may import from the others; rules are light, and anyone's
 BELOW = {
     "protocol": set(),
     "weights": set(),
     "theory": set(),
-    "solver": {"theory", "protocol"},
-    "networks": {"theory", "weights"},
+    "solver": {"theory", "protocol", "rules"},
+    "networks": {"theory", "weights", "rules"},
 }
 SMALL = {
     HeteroGNNBeamformer: {"hidden_dim": 2, "num_layers": 1},
