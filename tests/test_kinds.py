@@ -219,7 +219,7 @@ def test_they_are_checked_as_the_package_s_own(
 def test_a_file_that_breaks_says_so(tmp_path: Path) -> None:
     Path("my_toys.py").write_text("1 / 0\n")
     Path("s.yaml").write_text(SCENARIO.format("rayleigh", "./my_toys.py:Tilted", "sum_rate"))
-    with pytest.raises(ScenarioError, match="my_toys.py cannot be imported: ZeroDivisionError"):
+    with pytest.raises(ScenarioError, match=r"my_toys\.py cannot be imported: ZeroDivisionError"):
         load_study("s.yaml")
 
 

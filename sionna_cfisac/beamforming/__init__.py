@@ -1,31 +1,23 @@
 """Beamformers: callables from a ``ChannelState`` to beams, one file per method.
 
-The names load on first use, because most of them need TensorFlow and the networks do not.
+The names load on first use, because most of them need TensorFlow and the networks do not. Where the
+classes are is what ``methods.py`` declares; their types stand in ``__init__.pyi``. Imports go one
+way: ``weights``, ``rules`` and ``protocol`` below, then the declarations, then ``theory``, then
+``solver`` and ``networks``, then the methods.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOMES = {
-    "ConjugateBeamformer": "conjugate",
-    "SensingConjugateBeamformer": "conjugate",
-    "RZFBeamformer": "rzf",
-    "HeteroGNNBeamformer": "hetero_gnn",
-    "DualGNNBeamformer": "dual_gnn",
-    "ClosedFormDualBeamformer": "closed_form_dual",
-    "NullspaceSensingBeamformer": "nullspace",
-    "WMMSEBeamformer": "joint",
-    "JointBeamformer": "joint",
-    "OptimizerInfo": "joint",
-    "upper_bound": "bound",
-    "Beamformer": "protocol",
+from sionna_cfisac.beamforming.methods import METHODS
+
+# what is no method
+_HOMES: dict[str, list[str]] = {
+    "joint": ["OptimizerInfo"],
+    "protocol": ["Beamformer"],
+    "solver.bound": ["upper_bound"],
 }
+for _kind in METHODS.own.values():
+    _module, _, _name = _kind.home.removeprefix(f"{__name__}.").partition(":")
+    _HOMES.setdefault(_module, []).append(_name)
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        module = importlib.import_module(f"sionna_cfisac.beamforming.{_HOMES[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sionna_cfisac.beamforming' has no attribute '{name}'")
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_HOMES)

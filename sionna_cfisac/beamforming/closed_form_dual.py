@@ -1,7 +1,7 @@
 """Beams with the structure of the optimum at guessed multipliers."""
 
 from sionna_cfisac.arguments import integer, number
-from sionna_cfisac.beamforming.dual_design import check_one_target, design, error_noise
+from sionna_cfisac.beamforming.networks.dual_design import check_one_target, design, error_noise
 from sionna_cfisac.state import ChannelState, Tensor, as_real, check_state, real_dtype
 
 

@@ -6,16 +6,14 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from sionna_cfisac.arguments import integer, number
-from sionna_cfisac.beamforming.ascent import Ascent, ascend
-from sionna_cfisac.beamforming.dual_ascent import refine_at_high_snr
-from sionna_cfisac.beamforming.problem import Point, Problem, reduce_problem
 from sionna_cfisac.beamforming.protocol import as_input, validated
 from sionna_cfisac.beamforming.rules import one_target_conflicts
-from sionna_cfisac.beamforming.starts import best_start, random_start
+from sionna_cfisac.beamforming.solver.ascent import Ascent
+from sionna_cfisac.beamforming.solver.compiled import first_start, further_start, run_ascent
+from sionna_cfisac.beamforming.theory.normalised import reduce_problem
 from sionna_cfisac.state import ChannelState, Tensor
 
 _LN2 = math.log(2.0)
-_MEMORY = 6
 # antennas per UE from which one start was enough for i.i.d. Rayleigh channels, and the number of
 # starts below that
 _ROOMY = 4
@@ -54,9 +52,9 @@ class JointBeamformer:
         \quad \text{s.t.} \quad \sum_s \|\mathbf{f}_{ms}\|^2 \le P_m
 
     A monotone ascent from the best of RZF and two closed-form guesses: limited-memory BFGS that
-    starts from the curvature of the minorise–maximise surrogate (``beamforming/metric.py``). Where
+    starts from the curvature of the minorise–maximise surrogate (``solver/curvature.py``). Where
     the SNR is high it begins with a search over the multipliers that fix the optimal beams
-    (``beamforming/dual_ascent.py``), whose result is the start that the info shows.
+    (``solver/multiplier_search.py``), whose result is the start that the info shows.
     It ends in a stationary point; :func:`upper_bound` certifies how far that is from the global
     optimum. The dedicated sensing streams carry no power at the optimum and are left out. The
     iteration runs in double precision whatever the input.
@@ -132,9 +130,9 @@ class JointBeamformer:
         automatic = 1 if roomy else _STARTS_IF_FULL
         for index in range(automatic if self.num_starts is None else self.num_starts):
             start = (
-                _best_start(problem) if index == 0 else _random_start(problem, (self.seed, index))
+                first_start(problem) if index == 0 else further_start(problem, (self.seed, index))
             )
-            found = _ascend(
+            found = run_ascent(
                 problem,
                 start,
                 tf.constant(self.max_iterations),
@@ -176,51 +174,6 @@ class WMMSEBeamformer(JointBeamformer):
         )
 
 
-def open_spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
-    """Signature of a tensor of this rank and any size."""
-    return tf.TensorSpec([None] * rank, dtype)
-
-
-PROBLEM_SPEC = Problem(
-    h=open_spec(4, tf.complex128),
-    a=open_spec(3, tf.complex128),
-    gain=open_spec(2),
-    weight=open_spec(1),
-    gram=open_spec(4, tf.complex128),
-    towards=open_spec(4, tf.complex128),
-)
-_BEAMS = open_spec(4, tf.complex128)
-
-
-# sizes stay open in these graphs, so that one trace serves every network
-@tf.function(input_signature=[PROBLEM_SPEC])
-def _best_start(problem: Problem) -> Tensor:
-    return refine_at_high_snr(problem, best_start(problem))
-
-
-_random_start = tf.function(random_start, input_signature=[PROBLEM_SPEC, open_spec(1, tf.int32)])
-
-
-@tf.function(input_signature=[PROBLEM_SPEC, _BEAMS, open_spec(0, tf.int32), open_spec(0)])
-def _ascend(problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: Tensor) -> Ascent:
-    return ascend(problem, start, max_iterations, tolerance, _MEMORY)
-
-
-@tf.function(input_signature=[PROBLEM_SPEC, _BEAMS])
-def _polish(problem: Problem, start: Tensor) -> Point:
-    """Stationary point reached from the better of ``start`` and the optimiser's own start."""
-    own = refine_at_high_snr(problem, best_start(problem))
-    better = problem.evaluate(start).value > problem.evaluate(own).value
-    start = tf.where(better[:, None, None, None], start, own)
-    limit, tolerance = tf.constant(300), tf.constant(1e-12, tf.float64)
-    return problem.evaluate(ascend(problem, start, limit, tolerance, _MEMORY).f)
-
-
-def solve_from(problem: Problem, start: Tensor | None) -> Point:
-    """Stationary point of high accuracy, from given beams [B, M, R, U] or the optimiser's own."""
-    return _polish(problem, tf.zeros_like(problem.h) if start is None else start)
-
-
 def _better(one: Ascent, other: Ascent) -> Ascent:
     """For each channel, the ascent that ended higher by more than rounding; else the first."""
     wins = other.value > one.value + 1e-9 * tf.abs(one.value)
@@ -238,7 +191,7 @@ def _chunks(state: ChannelState) -> list[ChannelState]:
     batch = state.h.shape[0]
     if not tf.executing_eagerly() or batch is None or batch <= _CHUNK:
         return [state]
-    return [ChannelState(*(x[i : i + _CHUNK] for x in state)) for i in range(0, batch, _CHUNK)]
+    return [state.cut(slice(i, i + _CHUNK)) for i in range(0, batch, _CHUNK)]
 
 
 def _join(chunks: list[tuple[Tensor, OptimizerInfo]]) -> tuple[Tensor, OptimizerInfo]:

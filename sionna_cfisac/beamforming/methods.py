@@ -319,7 +319,7 @@ class HeteroGNNArchitecture(Architecture):
     """Heterogeneous graph neural network, for the antennas of network.num_tx_ant."""
 
     name = "hetero_gnn"
-    home = f"{_HERE}.hetero_gnn:HeteroGNNBeamformer"
+    home = f"{_HERE}.networks.hetero_gnn:HeteroGNNBeamformer"
     antennas = "fixed"
 
     hidden_dim: Count = Field(256, description="Width of vertices and edges")
@@ -374,7 +374,7 @@ class DualGNNArchitecture(Architecture):
     """Graph neural network that predicts the multipliers of the optimum, for any antennas."""
 
     name = "dual_gnn"
-    home = f"{_HERE}.dual_gnn:DualGNNBeamformer"
+    home = f"{_HERE}.networks.dual_gnn:DualGNNBeamformer"
     targets = "one"
     training_options = ("refine", "polish")
 

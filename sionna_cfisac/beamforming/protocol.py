@@ -29,8 +29,7 @@ def validated(state: ChannelState) -> tuple[ChannelState, ChannelState]:
         If a shape, a dtype or, outside a traced graph, a value is wrong
     """
     state = check_state(state)
-    exact = (tf.cast(x, tf.complex128 if x.dtype.is_complex else tf.float64) for x in state)
-    return state, ChannelState(*exact)
+    return state, state.cast("float64")
 
 
 def as_input(f: Tensor, state: ChannelState) -> Tensor:

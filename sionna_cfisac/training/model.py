@@ -7,7 +7,7 @@ from keras import ops
 
 from sionna_cfisac import metrics
 from sionna_cfisac.arguments import one_of
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
 from sionna_cfisac.state import Tensor
 from sionna_cfisac.training.data import split_batch
 

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from sionna_cfisac.arguments import integer, number, one_of
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
 from sionna_cfisac.training.data import TrainingData
 from sionna_cfisac.training.log import Logs
 from sionna_cfisac.training.model import LOSSES, TrainingModel

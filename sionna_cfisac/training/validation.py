@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac import metrics
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
 from sionna_cfisac.channel import ChannelLayer
 from sionna_cfisac.state import ChannelState, Tensor
 from sionna_cfisac.training.data import shares

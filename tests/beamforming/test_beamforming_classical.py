@@ -278,7 +278,5 @@ def test_zero_forcing_needs_enough_antennas():
 
 
 def test_nullspace_needs_more_antennas_than_users():
-    with pytest.raises(
-        ValueError, match=r"more antennas per AP.*num_tx_ant 3 and num_users 3"
-    ):
+    with pytest.raises(ValueError, match=r"more antennas per AP.*num_tx_ant 3 and num_users 3"):
         NullspaceSensingBeamformer()(CellFreeChannel(2, 3, 3)(2))

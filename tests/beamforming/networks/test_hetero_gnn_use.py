@@ -9,7 +9,7 @@ from without_tensorflow import beams_of_jax
 
 from sionna_cfisac import ChannelState, metrics
 from sionna_cfisac.beamforming import HeteroGNNBeamformer
-from sionna_cfisac.beamforming.graph_layer import HeteroGraphLayer
+from sionna_cfisac.beamforming.networks.graph_layer import HeteroGraphLayer
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from reference_gnn import make_network, make_state
 
-from sionna_cfisac.beamforming import HeteroGNNBeamformer, learned, weights
-from sionna_cfisac.beamforming.learned import LearnedBeamformer
+from sionna_cfisac.beamforming import HeteroGNNBeamformer, weights
+from sionna_cfisac.beamforming.networks import learned
+from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
 from sionna_cfisac.beamforming.weights import pretrained_names, read_card
 
 SIZE = {"hidden_dim": 6, "num_layers": 2}

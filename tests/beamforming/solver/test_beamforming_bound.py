@@ -18,8 +18,8 @@ from sionna_cfisac.beamforming import (
     WMMSEBeamformer,
     upper_bound,
 )
-from sionna_cfisac.beamforming.bound import _sum_capacity_bound, _sum_capacity_powers
-from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
+from sionna_cfisac.beamforming.solver.bound import _sum_capacity_bound, _sum_capacity_powers
+from sionna_cfisac.beamforming.solver.branch_and_bound import maximise_dual_uplink
 from sionna_cfisac.channel import CellFreeChannel
 
 METHODS = ("dpc", "branch_and_bound")
@@ -137,7 +137,7 @@ def test_branch_and_bound_stays_valid_when_it_gives_up(monkeypatch):
     rng = np.random.default_rng(3)
     k = _random_gram(rng, 4, 50.0)
     tight = maximise_dual_uplink(k[None], np.full((1, 4), 0.5), np.array([1e-4]))[0]
-    monkeypatch.setattr("sionna_cfisac.beamforming.branch_and_bound._MAX_BOXES", 20)
+    monkeypatch.setattr("sionna_cfisac.beamforming.solver.branch_and_bound._MAX_BOXES", 20)
     loose = maximise_dual_uplink(k[None], np.full((1, 4), 0.5), np.array([1e-4]))[0]
     assert loose > tight
     rates = [_dual_rate(k, q) for q in rng.uniform(size=(300, 4))]
@@ -209,7 +209,7 @@ def test_a_singular_matrix_costs_one_channel_its_bound_not_the_batch(monkeypatch
 
     k = np.stack([np.eye(2, dtype=complex)] * 2)
     good = maximise_dual_uplink(k, np.full((2, 2), 0.5), np.full(2, 1e-6))
-    monkeypatch.setattr("sionna_cfisac.beamforming.branch_and_bound._maximise_one", fail)
+    monkeypatch.setattr("sionna_cfisac.beamforming.solver.branch_and_bound._maximise_one", fail)
     assert np.isfinite(good).all()
     assert np.isposinf(maximise_dual_uplink(k, np.full((2, 2), 0.5), np.full(2, 1e-6))).all()
 

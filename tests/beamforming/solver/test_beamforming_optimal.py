@@ -15,9 +15,10 @@ from sionna_cfisac.beamforming import (
     WMMSEBeamformer,
     upper_bound,
 )
-from sionna_cfisac.beamforming.joint import _ascend, _best_start
-from sionna_cfisac.beamforming.problem import reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import validated
+from sionna_cfisac.beamforming.solver.compiled import first_start as _best_start
+from sionna_cfisac.beamforming.solver.compiled import run_ascent as _ascend
+from sionna_cfisac.beamforming.theory.normalised import reduce_problem, to_unit_power
 from sionna_cfisac.channel import CellFreeChannel, TopologyChannel
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)

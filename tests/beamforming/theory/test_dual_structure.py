@@ -8,9 +8,9 @@ from reference_gnn import make_state, with_aps
 
 from sionna_cfisac import metrics
 from sionna_cfisac.beamforming import ClosedFormDualBeamformer, JointBeamformer
-from sionna_cfisac.beamforming.dual_design import design
-from sionna_cfisac.beamforming.gram import gram_of, normalized
-from sionna_cfisac.beamforming.structure import (
+from sionna_cfisac.beamforming.networks.dual_design import design
+from sionna_cfisac.beamforming.theory.gram import gram_of, normalized
+from sionna_cfisac.beamforming.theory.multipliers import (
     Multipliers,
     closed_form,
     effect_of,

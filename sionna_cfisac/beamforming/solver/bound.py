@@ -1,16 +1,23 @@
-"""An upper bound on the utility of every linear beamformer: weak Lagrangian duality."""
+"""An upper bound on the utility of every linear beamformer: weak Lagrangian duality.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 
 import tensorflow as tf
 
 from sionna_cfisac.arguments import number, one_of
-from sionna_cfisac.beamforming.ascent import tangent
-from sionna_cfisac.beamforming.branch_and_bound import maximise_dual_uplink
-from sionna_cfisac.beamforming.joint import PROBLEM_SPEC, open_spec, solve_from
-from sionna_cfisac.beamforming.problem import Problem, reduce_problem, to_unit_power
 from sionna_cfisac.beamforming.protocol import validated
 from sionna_cfisac.beamforming.rules import one_target_conflicts
+from sionna_cfisac.beamforming.solver.ascent import tangent
+from sionna_cfisac.beamforming.solver.branch_and_bound import maximise_dual_uplink
+from sionna_cfisac.beamforming.solver.compiled import PROBLEM_SPEC, open_spec, solve_from
+from sionna_cfisac.beamforming.theory.normalised import (
+    ReducedProblem,
+    reduce_problem,
+    to_unit_power,
+)
 from sionna_cfisac.state import ChannelState, Tensor, check_beams
 
 _LN2 = math.log(2.0)
@@ -86,7 +93,7 @@ def upper_bound(
         start = to_unit_power(tf.matmul(basis, columns, adjoint_a=True))
     point = solve_from(problem, start)
     _, multipliers, _ = tangent(point)
-    parts = (problem, multipliers, point.price, point.weights)
+    parts = (problem, multipliers, point.price, point.uplink_power)
     # where an AP leaves power unused its multiplier is zero, and K would be unbounded; any positive
     # one is valid, and the best of a few is kept
     mu, k, capacity = _capacity(*parts, tf.constant(_FLOORS[0], tf.float64))
@@ -99,7 +106,7 @@ def upper_bound(
         capacity = tf.where(better, other[2], capacity)
     if method == "branch_and_bound":
         gap = 1e-5 * tf.abs(point.value)
-        tight = tf.numpy_function(maximise_dual_uplink, [k, point.weights, gap], tf.float64)
+        tight = tf.numpy_function(maximise_dual_uplink, [k, point.uplink_power, gap], tf.float64)
         tight = tf.ensure_shape(tight, capacity.shape) + _rounding(k)
         capacity = tf.minimum(capacity, tight)
     sensing = tf.where(
@@ -114,22 +121,24 @@ def upper_bound(
 
 @tf.function(input_signature=[PROBLEM_SPEC, open_spec(2), open_spec(1), open_spec(2), open_spec(0)])
 def _capacity(
-    problem: Problem, mu: Tensor, price: Tensor, weights: Tensor, floor: Tensor
+    problem: ReducedProblem, mu: Tensor, price: Tensor, uplink_power: Tensor, floor: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Multipliers [B, M], K [B, U, U] and the bound [B] on Φ by dirty-paper coding."""
     mu, k = _dual_noise(problem, mu, price, floor)
-    return mu, k, _sum_capacity_bound(k, _sum_capacity_powers(k, weights))
+    return mu, k, _sum_capacity_bound(k, _sum_capacity_powers(k, uplink_power))
 
 
 def _dual_noise(
-    problem: Problem, mu: Tensor, price: Tensor, floor: Tensor
+    problem: ReducedProblem, mu: Tensor, price: Tensor, floor: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Multipliers [B, M] that make Ω positive definite, and K = Σ HᴴΩ⁻¹H [B, U, U]."""
     norm_a = problem.norm_a()
-    pull = price[:, None] * problem.gain * norm_a
+    threshold = price[:, None] * problem.gain * norm_a
     least = floor * tf.reduce_mean(mu, axis=1, keepdims=True)
-    mu = tf.maximum(tf.maximum(mu, pull * (1.0 + _MARGIN)), tf.where(least > 0.0, least, 1e-12))
-    xi = pull / mu / (mu - pull) / norm_a
+    mu = tf.maximum(
+        tf.maximum(mu, threshold * (1.0 + _MARGIN)), tf.where(least > 0.0, least, 1e-12)
+    )
+    xi = threshold / mu / (mu - threshold) / norm_a
     return mu, problem.dual_gram(1.0 / mu, xi)
 
 
@@ -138,8 +147,10 @@ def _uplink(k: Tensor, q: Tensor) -> Tensor:
     root = tf.cast(tf.sqrt(q), k.dtype)
     eye = tf.eye(tf.shape(k)[-1], dtype=k.dtype)
     matrix = eye + root[:, :, None] * k * root[:, None, :]
-    heard = tf.linalg.triangular_solve(tf.linalg.cholesky(matrix), root[:, :, None] * k, lower=True)
-    return k - tf.matmul(heard, heard, adjoint_a=True)
+    whitened = tf.linalg.triangular_solve(
+        tf.linalg.cholesky(matrix), root[:, :, None] * k, lower=True
+    )
+    return k - tf.matmul(whitened, whitened, adjoint_a=True)
 
 
 def _sum_capacity_powers(k: Tensor, q: Tensor) -> Tensor:

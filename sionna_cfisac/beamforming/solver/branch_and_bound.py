@@ -8,7 +8,7 @@ r"""Branch and bound for the sum rate of a dual uplink, whose maximum certifies 
 
 with unit noise. The gain :math:`s_u` falls in the other users' powers and does not depend on
 :math:`q_u`. So on a box [l, h] the sum is at most that with :math:`s_u(l)`, and each user's own
-power is then optimised in closed form.
+power is then optimised in closed form. ``docs/symbols.md`` lists the symbols.
 """
 
 import contextlib

@@ -1,18 +1,21 @@
-"""Message passing for the multipliers: which numbers the vertices of APs and UEs end up with."""
+"""Message passing for the multipliers: which numbers the vertices of APs and UEs end up with.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 
 import keras
 from keras import ops
 
-from sionna_cfisac.beamforming.dual_features import (
+from sionna_cfisac.beamforming.networks.dual_features import (
     NUM_AP,
     NUM_AP_TARGET,
     NUM_AP_UE,
     NUM_TARGET,
     NUM_UE,
 )
-from sionna_cfisac.beamforming.graph_layer import Graph, linear
+from sionna_cfisac.beamforming.networks.graph_layer import Graph, linear
 from sionna_cfisac.state import Tensor
 
 # below any feature of an edge
@@ -103,9 +106,9 @@ class DualGraphLayer(keras.layers.Layer):
 
 def _over_aps(edge: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and maximum of edges [B, M, J, D] over the active APs, [B, J, D] each."""
-    weights = active / ops.sum(active, axis=1, keepdims=True)
+    shares = active / ops.sum(active, axis=1, keepdims=True)
     flat = ops.reshape(edge, (-1, edge.shape[1], edge.shape[2] * edge.shape[3]))
-    mean = ops.reshape(ops.matmul(weights[:, None], flat), (-1, *edge.shape[2:]))
+    mean = ops.reshape(ops.matmul(shares[:, None], flat), (-1, *edge.shape[2:]))
     far_below = _FAR_BELOW * (1.0 - active)
     return mean, ops.max(edge + far_below[:, :, None, None], axis=1)
 

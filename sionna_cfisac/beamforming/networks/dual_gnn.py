@@ -1,23 +1,27 @@
-"""A graph neural network that predicts the multipliers of the optimum, for any size of network."""
+"""A graph neural network that predicts the multipliers of the optimum, for any size of network.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
-from typing import Any
+import os
+from typing import Any, NoReturn
 
 import keras
 from keras import ops
 
 from sionna_cfisac.arguments import integer, number
-from sionna_cfisac.beamforming.context import check_sensing_weight
-from sionna_cfisac.beamforming.dual_design import check_one_target, design, error_noise
-from sionna_cfisac.beamforming.dual_features import features_of
-from sionna_cfisac.beamforming.dual_graph import DualGraphNetwork
-from sionna_cfisac.beamforming.gram import Gram
-from sionna_cfisac.beamforming.learned import (
+from sionna_cfisac.beamforming.networks.context import check_sensing_weight
+from sionna_cfisac.beamforming.networks.dual_design import check_one_target, design, error_noise
+from sionna_cfisac.beamforming.networks.dual_features import features_of
+from sionna_cfisac.beamforming.networks.dual_graph import DualGraphNetwork
+from sionna_cfisac.beamforming.networks.learned import (
     LearnedBeamformer,
     check_network_input,
     symbolic,
 )
-from sionna_cfisac.beamforming.structure import Multipliers, structured
+from sionna_cfisac.beamforming.theory.gram import Gram
+from sionna_cfisac.beamforming.theory.multipliers import Multipliers, structured
 from sionna_cfisac.state import ChannelState, Tensor
 
 # logarithms of corrections beyond this only come from a diverging training
@@ -129,9 +133,48 @@ class DualGNNBeamformer(LearnedBeamformer):
         self.built = True
 
     @classmethod
-    def from_pretrained(cls, name: str = "dual", **options: Any) -> "DualGNNBeamformer":
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        refine: int = 1,
+        polish: int = 3,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
+        **fixed: NoReturn,
+    ) -> "DualGNNBeamformer":
+        """As :meth:`LearnedBeamformer.load`; the weights fix all other arguments."""
+        return super().load(
+            path,
+            refine=refine,
+            polish=polish,
+            sensing_weight=sensing_weight,
+            dtype=dtype,
+            name=name,
+            **fixed,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str = "dual",
+        *,
+        refine: int = 1,
+        polish: int = 3,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        **fixed: NoReturn,
+    ) -> "DualGNNBeamformer":
         """As :meth:`LearnedBeamformer.from_pretrained`; there is one network, ``"dual"``."""
-        return super().from_pretrained(name, **options)
+        return super().from_pretrained(
+            name,
+            refine=refine,
+            polish=polish,
+            sensing_weight=sensing_weight,
+            dtype=dtype,
+            **fixed,
+        )
 
     def __call__(
         self,

@@ -6,6 +6,10 @@ every UE has unit noise and every AP unit power. What is left are the U×U matri
 the number of antennas. Complex numbers are kept as real ones: a matrix :math:`\mathbf{A}` as
 :math:`[[\Re\mathbf{A}, -\Im\mathbf{A}], [\Im\mathbf{A}, \Re\mathbf{A}]]`, called its real form, and
 columns as the stack of their real and imaginary parts.
+
+The same theory stands once more in complex arithmetic and double precision in
+``theory/normalised.py``, where the beams themselves are the unknowns; ``tests/beamforming/theory``
+says that the two agree. ``docs/symbols.md`` lists the symbols.
 """
 
 from typing import NamedTuple
@@ -23,11 +27,11 @@ class Gram(NamedTuple):
 
     Attributes
     ----------
-    users : [B, M, 2U, 2U], float
+    user_gram : [B, M, 2U, 2U], float
         Real form of H_mᴴH_m
-    heard : [B, M, 2, 2U], float
+    cross_gram : [B, M, 2, 2U], float
         Real form of a_mᴴH_m
-    towards : [B, M, 2U, 2U], float
+    target_gram : [B, M, 2U, 2U], float
         Real form of H_mᴴa_m a_mᴴH_m
     strength : [B, M, U], float
         ‖h_mu‖² of the normalised channels
@@ -36,22 +40,22 @@ class Gram(NamedTuple):
     active : [B, M], float
         1 for the APs that some UE hears, else 0: those without power or channels, and those that
         are weaker than any that matters
-    free : [B], float
+    idle_snr : [B], float
         Sensing SNR of the APs that no UE hears, all of whose power goes to the target
-    norm : float
+    norm_a : float
         ‖a_m‖² = Nt
     weight : [B], float
         Sensing weight β
     """
 
-    users: Tensor
-    heard: Tensor
-    towards: Tensor
+    user_gram: Tensor
+    cross_gram: Tensor
+    target_gram: Tensor
     strength: Tensor
     gain: Tensor
     active: Tensor
-    free: Tensor
-    norm: float
+    idle_snr: Tensor
+    norm_a: float
     weight: Tensor
 
     @property
@@ -62,7 +66,7 @@ class Gram(NamedTuple):
     @property
     def num_users(self) -> int:
         """Number U of UEs."""
-        return int(self.users.shape[-1]) // 2
+        return int(self.user_gram.shape[-1]) // 2
 
     def num_active(self) -> Tensor:
         """Number of active APs [B], at least 1."""
@@ -70,26 +74,26 @@ class Gram(NamedTuple):
 
     def dual(self, phi: Tensor, xi: Tensor) -> Tensor:
         """Real form [B, 2U, 2U] of K = Σ_m φ_m H_mᴴH_m + ξ_m H_mᴴa_m a_mᴴH_m."""
-        size = self.users.shape[-1]
-        both = ops.concatenate([self.users, self.towards], axis=1)
+        size = self.user_gram.shape[-1]
+        both = ops.concatenate([self.user_gram, self.target_gram], axis=1)
         flat = ops.reshape(both, (-1, 2 * self.num_aps, size * size))
         factors = ops.concatenate([phi, xi], axis=1)[:, None]
         return ops.reshape(ops.matmul(factors, flat), (-1, size, size))
 
     def times(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """H_mᴴH_m x [B, M, 2U, S] and a_mᴴH_m x [B, M, 2, S] for x [B, 2U, S]."""
-        size, columns = self.users.shape[-1], x.shape[-1]
-        rows = ops.concatenate([self.users, self.heard], axis=2)
+        size, columns = self.user_gram.shape[-1], x.shape[-1]
+        rows = ops.concatenate([self.user_gram, self.cross_gram], axis=2)
         flat = ops.matmul(ops.reshape(rows, (-1, self.num_aps * (size + 2), size)), x)
         rows = ops.reshape(flat, (-1, self.num_aps, size + 2, columns))
         return rows[:, :, :size], rows[:, :, size:]
 
     def back(self, y: Tensor) -> Tensor:
         """Σ_m H_mᴴa_m y_mᵀ [B, 2U, S] for y [B, M, 2, S]."""
-        size = self.users.shape[-1]
-        heard = ops.reshape(self.heard, (-1, 2 * self.num_aps, size))
+        size = self.user_gram.shape[-1]
+        cross = ops.reshape(self.cross_gram, (-1, 2 * self.num_aps, size))
         flat = ops.reshape(y, (-1, 2 * self.num_aps, y.shape[-1]))
-        return ops.matmul(ops.swapaxes(heard, -1, -2), flat)
+        return ops.matmul(ops.swapaxes(cross, -1, -2), flat)
 
 
 def normalized(
@@ -133,19 +137,29 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     products = ops.matmul(rows, ops.swapaxes(columns, -1, -2))
     num_users = state.num_users
     re, im = products[..., :num_users], products[..., num_users:]
-    users = _real_form(re[:, :, :num_users], im[:, :, :num_users])
-    heard = _real_form(re[:, :, num_users:], im[:, :, num_users:])
-    towards = ops.matmul(ops.swapaxes(heard, -1, -2), heard)
+    user_gram = _real_form(re[:, :, :num_users], im[:, :, :num_users])
+    cross_gram = _real_form(re[:, :, num_users:], im[:, :, num_users:])
+    target_gram = ops.matmul(ops.swapaxes(cross_gram, -1, -2), cross_gram)
     gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
     eye = ops.eye(num_users, dtype=dtype)
     strength = ops.sum(re[:, :, :num_users] * eye, axis=-1)
-    reach = ops.sum(strength, axis=-1)
+    total = ops.sum(strength, axis=-1)
     # an SNR; where every AP is that weak, it is relative to the strongest
-    limit = _UNHEARD * ops.minimum(ops.max(reach, axis=1, keepdims=True), 1.0)
-    active = ops.cast(reach > limit, dtype)
-    norm = float(state.num_tx_ant)
-    free = norm * ops.sum((1.0 - active) * gain, axis=1)
-    return Gram(users, heard, towards, strength, active * gain, active, free, norm, weight)
+    limit = _UNHEARD * ops.minimum(ops.max(total, axis=1, keepdims=True), 1.0)
+    active = ops.cast(total > limit, dtype)
+    norm_a = float(state.num_tx_ant)
+    idle_snr = norm_a * ops.sum((1.0 - active) * gain, axis=1)
+    return Gram(
+        user_gram,
+        cross_gram,
+        target_gram,
+        strength,
+        active * gain,
+        active,
+        idle_snr,
+        norm_a,
+        weight,
+    )
 
 
 def _real_form(real: Tensor, imag: Tensor) -> Tensor:

@@ -1,24 +1,25 @@
-r"""Monotone ascent on the utility: projected limited-memory BFGS with the metric of ``metric.py``.
+r"""Monotone ascent on the utility: projected limited-memory BFGS on modelled curvature.
 
 The step is :math:`\mathbf{d} = \mathbf{B}\, \mathbf{g}` with the tangential gradient g and the
-limited-memory BFGS matrix B that starts from the model Hessian's inverse; each AP that exceeds its
-power is scaled back, and a backtracking line search accepts only ascent. Minorise–maximise is the
-special case without memory; the memory learns what its surrogate leaves out, the change of the
-weights with the beams, and makes the convergence superlinear.
+limited-memory BFGS matrix B that starts from the inverse of the model Hessian of ``curvature.py``;
+each AP that exceeds its power is scaled back, and a backtracking line search accepts only ascent.
+Minorise–maximise is the special case without memory; the memory learns what its surrogate leaves
+out, the change of the curvature with the beams, and makes the convergence superlinear.
+``docs/symbols.md`` lists the symbols.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.metric import build_metric, solve
-from sionna_cfisac.beamforming.problem import Point, Problem, inner, to_unit_power
+from sionna_cfisac.beamforming.solver.curvature import curvature_at, solve
+from sionna_cfisac.beamforming.theory.normalised import Point, ReducedProblem, inner, to_unit_power
 from sionna_cfisac.state import Tensor
 
 _ARMIJO = 1e-4
 _SHRINK = 0.4
 _MAX_BACKTRACKS = 25
-# relative excess of the sensing pull over the multiplier that counts as a saddle
+# relative excess of the threshold κ g ‖a‖² over the multiplier that counts as a saddle
 _SADDLE = 1e-3
 # relative rounding error of the utility, below which two values are the same
 _ROUNDING = 1e-13
@@ -69,7 +70,7 @@ def kkt_residual(point: Point) -> Tensor:
 
 
 def ascend(
-    problem: Problem, start: Tensor, max_iterations: Tensor, tolerance: Tensor, memory: int
+    problem: ReducedProblem, start: Tensor, max_iterations: Tensor, tolerance: Tensor, memory: int
 ) -> Ascent:
     """Maximise the utility from ``start`` [B, M, R, U], each channel until it has converged.
 
@@ -98,11 +99,11 @@ def ascend(
 
     def body(step, point, gain, done, count, pairs, history):  # type: ignore[no-untyped-def]
         gradient, mu, active = tangent(point)
-        metric = build_metric(problem, point, mu, active)
+        curvature = curvature_at(problem, point, mu, active)
         slope_of = lambda d: 2.0 * tf.reduce_sum(inner(gradient, d), axis=1)  # noqa: E731
-        direction = _project(_two_loop(problem, point, metric, gradient, pairs), point, active)
+        direction = _project(_two_loop(problem, point, curvature, gradient, pairs), point, active)
         slope = slope_of(direction)
-        plain = solve(problem, point, metric, gradient)
+        plain = solve(problem, point, curvature, gradient)
         uphill = slope > 0.0
         direction = tf.where(uphill[:, None, None, None], direction, plain)
         slope = tf.where(uphill, slope, slope_of(plain))
@@ -128,7 +129,7 @@ def ascend(
     return Ascent(point.f, point.value, kkt_residual(point), count, done, history)
 
 
-def _escape(problem: Problem, point: Point, mu: Tensor) -> tuple[Tensor, Tensor]:
+def _escape(problem: ReducedProblem, point: Point, mu: Tensor) -> tuple[Tensor, Tensor]:
     r"""Direction out of a saddle and whether there is one, from the sign of Ω.
 
     Where :math:`\kappa g_m \|\mathbf{a}_m\|^2 > \mu_m`, power along the steering vector pays,
@@ -146,7 +147,7 @@ def _escape(problem: Problem, point: Point, mu: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _line_search(
-    problem: Problem, point: Point, direction: Tensor, slope: Tensor, done: Tensor
+    problem: ReducedProblem, point: Point, direction: Tensor, slope: Tensor, done: Tensor
 ) -> Point:
     """Backtrack along the projected arc until the utility rises enough; else stay."""
 
@@ -183,8 +184,8 @@ def _project(d: Tensor, point: Point, active: Tensor) -> Tensor:
     return d - tf.cast(active * inner(point.f, d), d.dtype)[..., None, None] * point.f
 
 
-def _two_loop(problem, point, metric, gradient, pairs):  # type: ignore[no-untyped-def]
-    """Limited-memory BFGS direction with the metric as its initial matrix."""
+def _two_loop(problem, point, curvature, gradient, pairs):  # type: ignore[no-untyped-def]
+    """Limited-memory BFGS direction with the modelled curvature as its initial matrix."""
     steps, changes, inverse = pairs
     memory = steps.shape[0]
     q = _flatten(gradient)
@@ -194,7 +195,7 @@ def _two_loop(problem, point, metric, gradient, pairs):  # type: ignore[no-untyp
         q -= alpha[:, None] * changes[i]
         alphas.append(alpha)
     d = _flatten(
-        solve(problem, point, metric, _project(_unflatten(q, gradient), point, metric.active))
+        solve(problem, point, curvature, _project(_unflatten(q, gradient), point, curvature.active))
     )
     for i in reversed(range(memory)):
         beta = inverse[i] * tf.reduce_sum(changes[i] * d, axis=-1)

@@ -1,23 +1,27 @@
-"""The heterogeneous graph neural network of the paper, section IV."""
+"""The heterogeneous graph neural network of the paper, section IV.
 
-from typing import Any
+``docs/symbols.md`` lists the symbols.
+"""
+
+import os
+from typing import Any, NoReturn
 
 import keras
 from keras import ops
 
 from sionna_cfisac.arguments import flag, integer, number, one_of
 from sionna_cfisac.arrays import to_complex
-from sionna_cfisac.beamforming.context import (
+from sionna_cfisac.beamforming.networks.context import (
     ContextEmbedding,
     check_sensing_weight,
     warn_of_noise,
 )
-from sionna_cfisac.beamforming.graph_layer import (
+from sionna_cfisac.beamforming.networks.graph_layer import (
     AGGREGATIONS,
     Graph,
     HeteroGraphLayer,
 )
-from sionna_cfisac.beamforming.learned import (
+from sionna_cfisac.beamforming.networks.learned import (
     LearnedBeamformer,
     check_network_input,
     symbolic,
@@ -47,8 +51,9 @@ class HeteroGNNBeamformer(LearnedBeamformer):
         g_{mt} = \sum_{m_r} \zeta^2_{m_r m t} \Big/ \sum_{m_r} \varsigma_{m_r}^2
 
     pass through ``num_layers`` hidden layers and a linear output layer of
-    :class:`~sionna_cfisac.beamforming.graph_layer.HeteroGraphLayer`, equations (13) and (14), each
-    of which reads :math:`\mathbf{e}^0` again, and end as the beams, scaled to the power of each AP:
+    :class:`~sionna_cfisac.beamforming.networks.graph_layer.HeteroGraphLayer`, equations (13) and
+    (14), each of which reads :math:`\mathbf{e}^0` again, and end as the beams, scaled to the power
+    of each AP:
 
     .. math::
         \mathbf{f}_{ms} = \sqrt{P_m} \, \mathcal{S}^{-1}(\mathbf{e}^L_{ms})
@@ -176,6 +181,31 @@ class HeteroGNNBeamformer(LearnedBeamformer):
             else None
         )
         self.built = True
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
+        **fixed: NoReturn,
+    ) -> "HeteroGNNBeamformer":
+        """As :meth:`LearnedBeamformer.load`; the weights fix all other arguments."""
+        return super().load(path, sensing_weight=sensing_weight, dtype=dtype, name=name, **fixed)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        sensing_weight: float | None = None,
+        dtype: str | None = None,
+        **fixed: NoReturn,
+    ) -> "HeteroGNNBeamformer":
+        """As :meth:`LearnedBeamformer.from_pretrained`, with the arguments of :meth:`load`."""
+        return super().from_pretrained(name, sensing_weight=sensing_weight, dtype=dtype, **fixed)
 
     def __call__(self, state: ChannelState, sensing_weight: float | Tensor | None = None) -> Tensor:
         """Beams [B, M, U+T, Nt] for the channels ``state``."""

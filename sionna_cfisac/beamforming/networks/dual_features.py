@@ -1,10 +1,13 @@
-"""What the network of the multipliers reads: magnitudes that no rotation changes."""
+"""What the network of the multipliers reads: magnitudes that no rotation changes.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 from keras import ops
 
-from sionna_cfisac.beamforming.gram import Gram
-from sionna_cfisac.beamforming.graph_layer import Graph
-from sionna_cfisac.beamforming.structure import Beams, Multipliers, effect_of, power_ratio
+from sionna_cfisac.beamforming.networks.graph_layer import Graph
+from sionna_cfisac.beamforming.theory.gram import Gram
+from sionna_cfisac.beamforming.theory.multipliers import Beams, Multipliers, effect_of, power_ratio
 from sionna_cfisac.state import Tensor
 
 NUM_AP, NUM_UE, NUM_TARGET, NUM_AP_UE, NUM_AP_TARGET = 8, 11, 9, 7, 5
@@ -33,17 +36,17 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
         Squared correlation of every two UEs' channels over all APs, 0 for a UE with itself
     """
     num_aps, num_users = gram.num_aps, gram.num_users
-    squared = _squared(gram.users)  # |h_muᴴh_mv|²
+    squared = _squared(gram.user_gram)  # |h_muᴴh_mv|²
     eye = ops.eye(num_users, dtype=squared.dtype)
     own = ops.maximum(gram.strength, 1e-12)
     at_ap = squared / (own[..., None] * own[:, :, None])
     total = ops.sum(own, axis=1)
-    coupling = _squared(ops.sum(gram.users, axis=1)) / (total[..., None] * total[:, None])
+    coupling = _squared(ops.sum(gram.user_gram, axis=1)) / (total[..., None] * total[:, None])
     coupling = coupling * (1.0 - eye)
-    lit = ops.sum(ops.square(gram.heard[..., :num_users]), axis=2) / (gram.norm * own)
+    alignment = ops.sum(ops.square(gram.cross_gram[..., :num_users]), axis=2) / (gram.norm_a * own)
     effect = effect_of(gram, beams)
-    reach = gram.gain * gram.norm
-    seen = ops.sum(ops.square(effect.lit), axis=(2, 3)) / gram.norm
+    reach = gram.gain * gram.norm_a
+    seen = ops.sum(ops.square(effect.lit), axis=(2, 3)) / gram.norm_a
     snr = effect.snr[:, None]
     sinr = effect.signal / effect.interference
     common = _common(gram)
@@ -64,8 +67,8 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
                 0.3 * _log(own),
                 0.3 * _log(own / total[:, None]),
                 0.3 * _log(own / ops.sum(own, axis=2, keepdims=True)),
-                lit,
-                0.3 * _log(lit * gram.norm),
+                alignment,
+                0.3 * _log(alignment * gram.norm_a),
                 *_over_others(at_ap * (1.0 - eye)),
             ],
             axis=-1,
@@ -75,7 +78,7 @@ def features_of(gram: Gram, at: Multipliers, beams: Beams) -> tuple[Graph, Tenso
                 0.3 * _log(reach),
                 0.3 * _log(reach / ops.maximum(ops.sum(reach, 1, keepdims=True), 1e-12)),
                 seen,
-                0.3 * _log(seen * gram.norm),
+                0.3 * _log(seen * gram.norm_a),
                 0.3 * _log(reach * gram.weight[:, None] / (1.0 + snr) / at.mu),
             ],
             axis=-1,
@@ -89,7 +92,8 @@ def _common(gram: Gram) -> list[Tensor]:
     beta = gram.weight
     num_aps = ops.log(gram.num_active())
     num_users, norm = (
-        ops.log(ops.cast(x, beta.dtype)) * ops.ones_like(beta) for x in (gram.num_users, gram.norm)
+        ops.log(ops.cast(x, beta.dtype)) * ops.ones_like(beta)
+        for x in (gram.num_users, gram.norm_a)
     )
     return [
         0.5 * ops.log1p(beta),

@@ -1,4 +1,7 @@
-"""Message passing on the heterogeneous graph of APs, UEs and targets: equations (13) and (14)."""
+"""Message passing on the heterogeneous graph of APs, UEs and targets: equations (13) and (14).
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 from typing import NamedTuple

@@ -4,6 +4,10 @@ Noise and power are scaled into the channels, :math:`\mathbf{h}_{mu} \sqrt{P_m}/
 every UE has unit noise and every AP unit power. Beams outside the span of an AP's own channels
 and its steering vector are never optimal, so each AP works in an orthonormal basis of that span:
 the cost of an iteration does not depend on the number of antennas. Logarithms are natural.
+
+The same theory stands once more in real arithmetic, for any backend and any precision, in
+``theory/gram.py`` and ``theory/multipliers.py``; ``tests/beamforming/theory`` says that the two
+agree. ``docs/symbols.md`` lists the symbols.
 """
 
 from typing import NamedTuple
@@ -25,8 +29,8 @@ class Point(NamedTuple):
         Utility in nat
     gradient : [B, M, R, U], complex
         Derivative of the utility with respect to the conjugate beams
-    weights : [B, U], float
-        Curvature :math:`w_u |v_u|^2` of the rates, the dual uplink's powers q
+    uplink_power : [B, U], float
+        Powers q of the dual uplink, the curvature :math:`w_u |v_u|^2` of the rates
     price : [B], float
         Price of sensing, κ = β / (1 + SNR)
     """
@@ -34,11 +38,11 @@ class Point(NamedTuple):
     f: Tensor
     value: Tensor
     gradient: Tensor
-    weights: Tensor
+    uplink_power: Tensor
     price: Tensor
 
 
-class Problem(NamedTuple):
+class ReducedProblem(NamedTuple):
     """Normalised problem; R is the reduced dimension, min(Nt, U + 1).
 
     Attributes
@@ -48,12 +52,12 @@ class Problem(NamedTuple):
     a : [B, M, R], complex
         Steering vectors
     gain : [B, M], float
-        Sensing SNR per unit of power towards the target
+        Sensing SNR g_m P_m per unit of power towards the target
     weight : [B], float
         Sensing weight β
-    gram : [B, M, U, U], complex
+    user_gram : [B, M, U, U], complex
         The users' Gram matrix of each AP, HᴴH
-    towards : [B, M, U, U], complex
+    target_gram : [B, M, U, U], complex
         Hᴴa aᴴH of each AP
     """
 
@@ -61,8 +65,8 @@ class Problem(NamedTuple):
     a: Tensor
     gain: Tensor
     weight: Tensor
-    gram: Tensor
-    towards: Tensor
+    user_gram: Tensor
+    target_gram: Tensor
 
     def evaluate(self, f: Tensor) -> Point:
         """Utility and gradient at the beams ``f`` [B, M, R, U]."""
@@ -80,27 +84,27 @@ class Problem(NamedTuple):
         value = tf.reduce_sum(tf.math.log1p(signal / interference), -1)
         value += self.weight * tf.math.log1p(snr)
         price = self.weight / (1.0 + snr)
-        weights = signal / ((signal + interference) * interference)
+        uplink_power = signal / ((signal + interference) * interference)
         # coefficients of the users' channels in the gradient: diag(wv) - diag(w|v|²) Z
         c = tf.linalg.diag(tf.linalg.diag_part(z) / tf.cast(interference, z.dtype))
-        c -= tf.cast(weights, z.dtype)[..., None] * z
+        c -= tf.cast(uplink_power, z.dtype)[..., None] * z
         gradient = tf.reshape(tf.matmul(stacked, c), shape)
-        pull = tf.cast(price[:, None] * self.gain, z.dtype)[..., None] * lit
-        gradient += self.a[..., None] * pull[:, :, None, :]
-        return Point(f, value, gradient, weights, price)
+        sensing = tf.cast(price[:, None] * self.gain, z.dtype)[..., None] * lit
+        gradient += self.a[..., None] * sensing[:, :, None, :]
+        return Point(f, value, gradient, uplink_power, price)
 
     def lit(self, f: Tensor) -> Tensor:
         """Amplitudes aᴴf [B, M, U] of the streams at the target."""
         return tf.reduce_sum(tf.math.conj(self.a)[..., None] * f, axis=2)
 
     def norm_a(self) -> Tensor:
-        """Squared norm of the steering vectors [B, M]."""
+        """Squared norm ‖a_m‖² of the steering vectors [B, M]."""
         return tf.reduce_sum(tf.square(tf.abs(self.a)), axis=-1)
 
     def dual_gram(self, phi: Tensor, xi: Tensor) -> Tensor:
         """K = Σ_m H_mᴴΩ_m⁻¹H_m [B, U, U] for Ω_m⁻¹ = φ_m I + ξ_m a_m a_mᴴ."""
         phi, xi = (as_complex(x)[..., None, None] for x in (phi, xi))
-        return tf.reduce_sum(phi * self.gram + xi * self.towards, axis=1)
+        return tf.reduce_sum(phi * self.user_gram + xi * self.target_gram, axis=1)
 
     def inverse_omega(self, phi: Tensor, xi: Tensor, x: Tensor) -> Tensor:
         """Ω⁻¹x for x [B, M, R, U], with Ω_m⁻¹ = φ_m I + ξ_m a_m a_mᴴ."""
@@ -125,7 +129,7 @@ def as_complex(x: Tensor) -> Tensor:
     return tf.complex(x, tf.zeros_like(x))
 
 
-def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor]:
+def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[ReducedProblem, Tensor]:
     """Normalise a state of one target and reduce its dimension.
 
     Parameters
@@ -137,7 +141,7 @@ def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor
 
     Returns
     -------
-    problem : Problem
+    problem : ReducedProblem
         Normalised problem
     basis : [B, M, Nt, R], complex
         Maps reduced unit-power beams to physical ones, f = basis · y
@@ -158,7 +162,8 @@ def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[Problem, Tensor
     return _problem(h, a, gain, weight), root_power * q
 
 
-def _problem(h: Tensor, a: Tensor, gain: Tensor, weight: Tensor) -> Problem:
-    heard = tf.matmul(h, a[..., None], adjoint_a=True)
-    gram, towards = tf.matmul(h, h, adjoint_a=True), tf.matmul(heard, heard, adjoint_b=True)
-    return Problem(h, a, gain, weight, gram, towards)
+def _problem(h: Tensor, a: Tensor, gain: Tensor, weight: Tensor) -> ReducedProblem:
+    cross = tf.matmul(h, a[..., None], adjoint_a=True)
+    user_gram = tf.matmul(h, h, adjoint_a=True)
+    target_gram = tf.matmul(cross, cross, adjoint_b=True)
+    return ReducedProblem(h, a, gain, weight, user_gram, target_gram)

@@ -31,14 +31,22 @@ class LearnedBeamformer(keras.layers.Layer):
     """Base of the beamformers with trainable weights.
 
     A subclass creates its weights in the constructor, implements ``call(state)`` and
-    ``architecture()``, the constructor arguments that the weights depend on.
+    ``architecture()``, the constructor arguments that the weights depend on. One whose constructor
+    has other arguments as well may override :meth:`load` and :meth:`from_pretrained` to name them.
     """
 
     conditioned = False
     """Whether ``call`` takes a ``sensing_weight`` that the beams depend on."""
 
-    def __init__(self, dtype: str | None = None, name: str | None = None, **options: Any) -> None:
-        super().__init__(dtype=dtype, name=name, **options)
+    def __init__(
+        self,
+        dtype: str | None = None,
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        autocast: bool = True,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name, trainable=trainable, autocast=autocast)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
 

@@ -1,12 +1,12 @@
-"""Starting points of the optimiser."""
+"""Starting points of the optimiser; ``docs/symbols.md`` lists the symbols."""
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import Problem, to_unit_power
+from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, to_unit_power
 from sionna_cfisac.state import Tensor
 
 
-def best_start(problem: Problem) -> Tensor:
+def best_start(problem: ReducedProblem) -> Tensor:
     """The best of three guesses, for each channel: [B, M, R, U]."""
     rzf, dual = rzf_start(problem), dual_start(problem)
     best = problem.evaluate(rzf)
@@ -19,9 +19,9 @@ def best_start(problem: Problem) -> Tensor:
     return best.f
 
 
-def rzf_start(problem: Problem) -> Tensor:
+def rzf_start(problem: ReducedProblem) -> Tensor:
     """RZF over all APs, each scaled to its power: [B, M, R, U]."""
-    gram = problem.gram
+    gram = problem.user_gram
     num_aps, num_users = tf.shape(gram)[1], tf.shape(gram)[2]
     load = tf.cast(num_users, tf.float64) / tf.cast(num_aps, tf.float64)
     eye = tf.eye(num_users, dtype=gram.dtype)
@@ -32,7 +32,7 @@ def rzf_start(problem: Problem) -> Tensor:
     return to_unit_power(tf.matmul(problem.h, inverse[:, None]))
 
 
-def dual_start(problem: Problem, num_steps: int = 3) -> Tensor:
+def dual_start(problem: ReducedProblem, num_steps: int = 3) -> Tensor:
     r"""Beams with the structure of the optimum at guessed multipliers: [B, M, R, U].
 
     The multipliers of the optimum add up to about U + β, its sensing prices relative to them are
@@ -61,7 +61,7 @@ def dual_start(problem: Problem, num_steps: int = 3) -> Tensor:
     return to_unit_power(f)
 
 
-def lit_start(problem: Problem, rzf: Tensor, dual: Tensor) -> Tensor:
+def lit_start(problem: ReducedProblem, rzf: Tensor, dual: Tensor) -> Tensor:
     """RZF with conjugate sensing beams added on the same streams: [B, M, R, U].
 
     The share of power that senses is about β / (U + β) and larger at APs of more sensing gain.
@@ -83,12 +83,12 @@ def lit_start(problem: Problem, rzf: Tensor, dual: Tensor) -> Tensor:
     return to_unit_power(own * rzf + other * sensing)
 
 
-def random_start(problem: Problem, seed: Tensor) -> Tensor:
+def random_start(problem: ReducedProblem, seed: Tensor) -> Tensor:
     """Random combinations of the channels and the steering vector: [B, M, R, U].
 
     Parameters
     ----------
-    problem : Problem
+    problem : ReducedProblem
         Normalised problem
     seed : [2], int
         Seed of the draw

@@ -1,4 +1,7 @@
-"""What a conditioned network knows about the objective: the sensing weight and the noise power."""
+"""What a conditioned network knows about the objective: the sensing weight and the noise power.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 import math
 import warnings
@@ -7,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sionna_cfisac.beamforming.graph_layer import Context, linear
+from sionna_cfisac.beamforming.networks.graph_layer import Context, linear
 from sionna_cfisac.beamforming.weights import NOISE_RANGE, SENSING_WEIGHT_RANGE
 from sionna_cfisac.radio import UNIT_SCALE_NOISE
 from sionna_cfisac.state import ChannelState, Tensor, as_real, concrete

@@ -5,14 +5,17 @@ All beams here are combinations of each AP's channels and steering vector,
 .. math:: \mathbf{F}_m \propto \mathbf{H}_m \mathbf{X} + \mathbf{a}_m \mathbf{y}_m^T,
 
 with one U×U matrix X for all APs and each AP scaled to its power. Everything is computed from
-:class:`~sionna_cfisac.beamforming.gram.Gram`, with natural logarithms.
+:class:`~sionna_cfisac.beamforming.theory.gram.Gram`, with natural logarithms. The same formulas
+stand in complex arithmetic in ``theory/normalised.py`` and in the solver's ``starts.py`` and
+``multiplier_search.py``; ``tests/beamforming/theory`` says that they agree. ``docs/symbols.md``
+lists the symbols.
 """
 
 from typing import NamedTuple
 
 from keras import ops
 
-from sionna_cfisac.beamforming.gram import Gram
+from sionna_cfisac.beamforming.theory.gram import Gram
 from sionna_cfisac.state import Tensor, real_dtype
 
 # keeps roots and quotients finite where an AP has no power or a UE no channel
@@ -30,7 +33,7 @@ class Multipliers(NamedTuple):
     mu : [B, M], float
         Price μ_m of each AP's power
     odds : [B, M], float
-        r_m / (1 - r_m), where r_m = κ g_m Nt / μ_m is the relative price of sensing
+        r_m / (1 - r_m), the odds of the relative price of sensing r_m = κ g_m Nt / μ_m
     q : [B, U], float
         Powers of the dual uplink
     p : [B, U], float
@@ -52,9 +55,9 @@ class Beams(NamedTuple):
         X, real parts above imaginary parts
     y : [B, M, 2, U], float
         y_m, real and imaginary part
-    users : [B, M, 2U, U], float
+    at_users : [B, M, 2U, U], float
         H_mᴴH_m X
-    heard : [B, M, 2, U], float
+    at_target : [B, M, 2, U], float
         a_mᴴH_m X
     norm : [B, M], float
         ‖H_m X + a_m y_mᵀ‖, positive
@@ -62,8 +65,8 @@ class Beams(NamedTuple):
 
     x: Tensor
     y: Tensor
-    users: Tensor
-    heard: Tensor
+    at_users: Tensor
+    at_target: Tensor
     norm: Tensor
 
 
@@ -97,7 +100,7 @@ def closed_form(gram: Gram) -> Multipliers:
     ones = ops.ones_like(gram.gain)
     mu = ((gram.num_users + gram.weight) / gram.num_active())[:, None] * ones
     odds = (gram.weight / gram.num_users)[:, None] * ones
-    q = ops.ones_like(gram.users[:, 0, : gram.num_users, 0])
+    q = ops.ones_like(gram.user_gram[:, 0, : gram.num_users, 0])
     return Multipliers(mu, odds, q, q)
 
 
@@ -114,11 +117,11 @@ def structured(gram: Gram, at: Multipliers) -> Beams:
     with :math:`\phi_m = 1/\mu_m` and :math:`\xi_m = \phi_m r_m / (N_t (1 - r_m))`.
     """
     phi = 1.0 / at.mu
-    share = at.odds / gram.norm  # ξ/φ
+    share = at.odds / gram.norm_a  # ξ/φ
     eye = ops.eye(2 * gram.num_users, gram.num_users, dtype=phi.dtype)
-    x = _mix(gram.dual(phi, phi * share), at.q, eye * ops.sqrt(at.p)[:, None, :])
-    users, heard = gram.times(x)
-    return _beams(gram, x, share[..., None, None] * heard, users, heard)
+    x = _solve_uplink(gram.dual(phi, phi * share), at.q, eye * ops.sqrt(at.p)[:, None, :])
+    at_users, at_target = gram.times(x)
+    return _beams(gram, x, share[..., None, None] * at_target, at_users, at_target)
 
 
 def power_step(gram: Gram, at: Multipliers, beams: Beams) -> Multipliers:
@@ -157,22 +160,22 @@ def minorize_step(gram: Gram, mu: Tensor, effect: Effect) -> tuple[Tensor, Beams
     eye = ops.eye(num_users, dtype=q.dtype)
     # w v on the diagonal, and κ g times the streams at the target
     target = effect.z * ops.tile(eye, (2, 1)) / ops.tile(effect.interference, (1, 2))[..., None]
-    kappa = gram.weight / (1.0 + effect.snr)
-    price = kappa[:, None] * gram.gain
+    price = gram.weight / (1.0 + effect.snr)
+    target_price = price[:, None] * gram.gain
     # the beams do not change if all multipliers grow alike; at the optimum Σ μ_m = Σ q_u + κ SNR
     # with the prices and the SNR of the active APs
-    total = ops.sum(q, axis=1) + kappa * (effect.snr - gram.free)
+    total = ops.sum(q, axis=1) + price * (effect.snr - gram.idle_snr)
     paid = ops.maximum(ops.sum(gram.active * mu, axis=1), _TINY)
     mu = mu * (total / paid)[:, None]
-    y = price[..., None, None] * effect.lit
+    y = target_price[..., None, None] * effect.lit
     phi = 1.0 / mu
     known = gram.back(phi[..., None, None] * y)
     # X = B - W Z with Z = K X + known
-    x = _mix(
+    x = _solve_uplink(
         gram.dual(phi, ops.zeros_like(phi)), q, target - ops.tile(q, (1, 2))[..., None] * known
     )
-    users, heard = gram.times(x)
-    beams = _beams(gram, x, y, users, heard)
+    at_users, at_target = gram.times(x)
+    beams = _beams(gram, x, y, at_users, at_target)
     return mu * _step(beams.norm * phi, gram.active), beams
 
 
@@ -180,13 +183,13 @@ def effect_of(gram: Gram, beams: Beams) -> Effect:
     """What the beams achieve with every AP at unit power."""
     scale = (1.0 / beams.norm)[..., None, None]
     num_users = gram.num_users
-    z = ops.sum(scale * beams.users, axis=1) + gram.back(scale * beams.y)
-    lit = scale * (beams.heard + gram.norm * beams.y)
+    z = ops.sum(scale * beams.at_users, axis=1) + gram.back(scale * beams.y)
+    lit = scale * (beams.at_target + gram.norm_a * beams.y)
     power = ops.square(z[:, :num_users]) + ops.square(z[:, num_users:])
     eye = ops.eye(num_users, dtype=power.dtype)
     signal = ops.sum(power * eye, axis=-1)
     interference = 1.0 + ops.sum(power * (1.0 - eye), axis=-1)
-    snr = gram.free + ops.sum(gram.gain * ops.sum(ops.square(lit), axis=(2, 3)), axis=1)
+    snr = gram.idle_snr + ops.sum(gram.gain * ops.sum(ops.square(lit), axis=(2, 3)), axis=1)
     return Effect(z, lit, signal, interference, snr)
 
 
@@ -196,16 +199,16 @@ def utility_of(gram: Gram, effect: Effect) -> Tensor:
     return rates + gram.weight * ops.log1p(effect.snr)
 
 
-def _beams(gram: Gram, x: Tensor, y: Tensor, users: Tensor, heard: Tensor) -> Beams:
+def _beams(gram: Gram, x: Tensor, y: Tensor, at_users: Tensor, at_target: Tensor) -> Beams:
     power = (
-        ops.sum(x[:, None] * users, axis=(2, 3))
-        + 2.0 * ops.sum(heard * y, axis=(2, 3))
-        + gram.norm * ops.sum(ops.square(y), axis=(2, 3))
+        ops.sum(x[:, None] * at_users, axis=(2, 3))
+        + 2.0 * ops.sum(at_target * y, axis=(2, 3))
+        + gram.norm_a * ops.sum(ops.square(y), axis=(2, 3))
     )
-    return Beams(x, y, users, heard, ops.sqrt(ops.maximum(power, _TINY)))
+    return Beams(x, y, at_users, at_target, ops.sqrt(ops.maximum(power, _TINY)))
 
 
-def _mix(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
+def _solve_uplink(k: Tensor, q: Tensor, right: Tensor) -> Tensor:
     """Solution of (I + diag(q) K) X = right for positive q, through a symmetric system.
 
     The identity is raised by what rounding may take from the smallest eigenvalue, some 1e-6 of the

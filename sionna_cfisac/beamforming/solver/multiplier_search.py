@@ -5,13 +5,14 @@ Every stationary point has beams :math:`\mathbf{f}_u = b_u (\mathbf{\Omega} + \s
 M + 2U + 1 positive numbers. At high SNR the beams must cancel interference between APs to many
 digits. A step on the beams spoils that unless it is short; a step on these numbers keeps it,
 because the inverse cancels anew. Their logarithms are searched with BFGS.
+``docs/symbols.md`` lists the symbols.
 """
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.problem import (
+from sionna_cfisac.beamforming.theory.normalised import (
     Point,
-    Problem,
+    ReducedProblem,
     as_complex,
     inner,
     to_unit_power,
@@ -29,7 +30,7 @@ _SHRINK = 0.4
 _MAX_BACKTRACKS = 12
 
 
-def refine_at_high_snr(problem: Problem, start: Tensor) -> Tensor:
+def refine_at_high_snr(problem: ReducedProblem, start: Tensor) -> Tensor:
     """Better beams than ``start`` [B, M, R, U] where the SNR is high, and ``start`` elsewhere."""
     strength = tf.reduce_max(tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=2), axis=(1, 2))
     done = strength < _HIGH_SNR
@@ -64,14 +65,14 @@ def refine_at_high_snr(problem: Problem, start: Tensor) -> Tensor:
     return tf.where(better[:, None, None, None], point.f, start)
 
 
-def _first_guess(problem: Problem) -> Tensor:
+def _first_guess(problem: ReducedProblem) -> Tensor:
     """Logarithms of 1/(μ - κg‖a‖²) [M], q [U], b [U] and κ, in this order: [B, M + 2U + 1]."""
     batch, num_aps, num_users = (tf.shape(problem.h)[i] for i in (0, 1, 3))
     share = tf.cast(num_users, tf.float64) / tf.cast(num_aps, tf.float64)
-    pull = tf.reduce_sum(problem.gain * problem.norm_a(), axis=1)
+    max_snr = tf.reduce_sum(problem.gain * problem.norm_a(), axis=1)
     price = tf.where(
-        (problem.weight > 0.0) & (pull > 0.0), problem.weight, tf.ones_like(pull)
-    ) / tf.where(pull > 0.0, pull, tf.ones_like(pull))
+        (problem.weight > 0.0) & (max_snr > 0.0), problem.weight, tf.ones_like(max_snr)
+    ) / tf.where(max_snr > 0.0, max_snr, tf.ones_like(max_snr))
     # amplitudes for beams of about equal power; equal ones would invert the channels
     strength = tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=(1, 2)) / share
     strength = tf.where(strength > 0.0, strength, tf.ones_like(strength))
@@ -86,24 +87,24 @@ def _first_guess(problem: Problem) -> Tensor:
     )
 
 
-def _beams(problem: Problem, x: Tensor) -> Tensor:
+def _beams(problem: ReducedProblem, x: Tensor) -> Tensor:
     """Beams [B, M, R, U] of the multipliers whose logarithms are ``x``."""
     num_aps, num_users = tf.shape(problem.h)[1], tf.shape(problem.h)[3]
-    free, q, b, price = tf.split(tf.exp(x), [num_aps, num_users, num_users, 1], axis=1)
-    pull = tf.where(problem.weight > 0.0, price[:, 0], 0.0)[:, None] * problem.gain
-    phi = free / (1.0 + pull * problem.norm_a() * free)
-    xi = phi * pull * free
+    inverse_slack, q, b, price = tf.split(tf.exp(x), [num_aps, num_users, num_users, 1], axis=1)
+    target_price = tf.where(problem.weight > 0.0, price[:, 0], 0.0)[:, None] * problem.gain
+    phi = inverse_slack / (1.0 + target_price * problem.norm_a() * inverse_slack)
+    xi = phi * target_price * inverse_slack
     k = problem.dual_gram(phi, xi)
     root = tf.sqrt(q)
     left = as_complex(root)
     eye = tf.eye(num_users, dtype=k.dtype)
     matrix = eye + left[:, :, None] * k * left[:, None, :]
     right = tf.linalg.diag(as_complex(b / root))
-    mix = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
-    return to_unit_power(problem.inverse_omega(phi, xi, tf.matmul(problem.h, mix[:, None])))
+    combining = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
+    return to_unit_power(problem.inverse_omega(phi, xi, tf.matmul(problem.h, combining[:, None])))
 
 
-def _evaluate(problem: Problem, x: Tensor) -> tuple[Point, Tensor]:
+def _evaluate(problem: ReducedProblem, x: Tensor) -> tuple[Point, Tensor]:
     """The point that ``x`` stands for, and the gradient of the utility with respect to ``x``."""
     with tf.GradientTape() as tape:
         tape.watch(x)

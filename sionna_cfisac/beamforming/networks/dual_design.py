@@ -1,4 +1,7 @@
-"""From channels to beams by multipliers: a guess, its correction, and steps that improve it."""
+"""From channels to beams by multipliers: a guess, its correction, and steps that improve it.
+
+``docs/symbols.md`` lists the symbols.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.arrays import to_complex
-from sionna_cfisac.beamforming.gram import Gram, gram_of, normalized
-from sionna_cfisac.beamforming.structure import (
+from sionna_cfisac.beamforming.theory.gram import Gram, gram_of, normalized
+from sionna_cfisac.beamforming.theory.multipliers import (
     Beams,
     Multipliers,
     closed_form,

@@ -1,0 +1,12 @@
+from .closed_form_dual import ClosedFormDualBeamformer as ClosedFormDualBeamformer
+from .conjugate import ConjugateBeamformer as ConjugateBeamformer
+from .conjugate import SensingConjugateBeamformer as SensingConjugateBeamformer
+from .joint import JointBeamformer as JointBeamformer
+from .joint import OptimizerInfo as OptimizerInfo
+from .joint import WMMSEBeamformer as WMMSEBeamformer
+from .networks.dual_gnn import DualGNNBeamformer as DualGNNBeamformer
+from .networks.hetero_gnn import HeteroGNNBeamformer as HeteroGNNBeamformer
+from .nullspace import NullspaceSensingBeamformer as NullspaceSensingBeamformer
+from .protocol import Beamformer as Beamformer
+from .rzf import RZFBeamformer as RZFBeamformer
+from .solver.bound import upper_bound as upper_bound

@@ -1,0 +1,1 @@
+"""Beamformers with trainable weights, for every backend of Keras."""

@@ -1,0 +1,1 @@
+"""The optimiser's theory, twice: complex in TensorFlow (``normalised``), real in ``keras.ops``."""
