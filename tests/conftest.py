@@ -1,5 +1,7 @@
-"""Fixtures of several test files."""
+"""How many processes share the tests, what they free in between, and fixtures of several rooms."""
 
+import gc
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -8,8 +10,50 @@ from typing import Any
 
 import pytest
 
-from sionna_cfisac import cli
-from sionna_cfisac.beamforming import weights
+GIBIBYTES_PER_WORKER = 4
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # before NumPy and TensorFlow start a thread for every core in each of the workers
+    threads = max(1, _cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    for name in ("TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+
+
+from sionna_cfisac import cli  # noqa: E402
+from sionna_cfisac.beamforming import weights  # noqa: E402
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """What ``-n auto`` stands for: no worker for a single file, which one process runs as fast."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    named = {argument.split("::")[0] for argument in config.args}
+    if len(named) == 1 and named.pop().endswith(".py"):
+        return 0
+    workers = _cores()
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        workers = min(workers, int(memory / GIBIBYTES_PER_WORKER))
+    return workers if workers > 1 else 0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _free_memory() -> Iterator[None]:
+    """Graphs and compiled code of a file do not stay until the end."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session(free_memory=False)
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
