@@ -19,12 +19,12 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+# before NumPy and TensorFlow start their threads: on matrices as small as those of the tests,
+# several threads of OpenBLAS take many times as long as one
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # before NumPy and TensorFlow start a thread for every core in each of the workers
     threads = max(1, _cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
-    for name in ("TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
-
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
 
 from sionna_cfisac import cli  # noqa: E402
 from sionna_cfisac.beamforming import weights  # noqa: E402
