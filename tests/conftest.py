@@ -1,6 +1,5 @@
-"""How many processes share the tests, what they free in between, and fixtures of several rooms."""
+"""How many processes share the tests, and fixtures of several rooms."""
 
-import gc
 import os
 import shutil
 import sys
@@ -19,9 +18,11 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-# before NumPy and TensorFlow start their threads: on matrices as small as those of the tests,
-# several threads of OpenBLAS take many times as long as one
+# before NumPy and TensorFlow are there: on matrices as small as those of the tests, several
+# threads of OpenBLAS take many times as long as one; TensorFlow's own allocator keeps the most
+# that any test has needed
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "true")
 if "PYTEST_XDIST_WORKER" in os.environ:
     threads = max(1, _cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
@@ -45,15 +46,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return workers if workers > 1 else 0
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _free_memory() -> Iterator[None]:
-    """Graphs and compiled code of a file do not stay until the end."""
-    yield
-    if "keras" in sys.modules:
-        sys.modules["keras"].utils.clear_session(free_memory=False)
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
-    gc.collect()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end, a worker that is left alone with one keeps all waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
