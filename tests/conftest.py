@@ -1,5 +1,6 @@
-"""Fixtures of several test files."""
+"""How many processes share the tests, and fixtures of several rooms."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -8,8 +9,46 @@ from typing import Any
 
 import pytest
 
-from sionna_cfisac import cli
-from sionna_cfisac.beamforming import weights
+GIBIBYTES_PER_WORKER = 4
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# before NumPy and TensorFlow are there: on matrices as small as those of the tests, several
+# threads of OpenBLAS take many times as long as one; TensorFlow's own allocator keeps the most
+# that any test has needed
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "true")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    threads = max(1, _cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+
+from sionna_cfisac import cli  # noqa: E402
+from sionna_cfisac.beamforming import weights  # noqa: E402
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """What ``-n auto`` stands for: no worker for a single file, which one process runs as fast."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    named = {argument.split("::")[0] for argument in config.args}
+    if len(named) == 1 and named.pop().endswith(".py"):
+        return 0
+    workers = _cores()
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        workers = min(workers, int(memory / GIBIBYTES_PER_WORKER))
+    return workers if workers > 1 else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end, a worker that is left alone with one keeps all waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from sionna_cfisac.channel import CellFreeChannel, ImperfectCSI
 from sionna_cfisac.link import CellFreeOFDMLink, SionnaChannel, antenna_samples, to_sionna
 
 SIZES = (3, 2, 8)
+# where nobody looks at the decoded bits, most of the time would be spent on decoding them
+UNDECODED = {"num_iterations": 1}
 
 
 def tdl_channel(**options: Any) -> SionnaChannel:
@@ -35,7 +37,8 @@ def tdl_channel(**options: Any) -> SionnaChannel:
 @pytest.mark.parametrize("beams_per", ["subcarrier", "resource_block", "wideband"])
 @pytest.mark.parametrize("method", [RZFBeamformer(), NullspaceSensingBeamformer()])
 def test_received_signal_is_that_of_sionnas_channel(method: Any, beams_per: str) -> None:
-    link = CellFreeOFDMLink(tdl_channel(time_varying=True, speed=30.0), method, beams_per=beams_per)
+    channel = tdl_channel(time_varying=True, speed=30.0)
+    link = CellFreeOFDMLink(channel, method, beams_per=beams_per, **UNDECODED)
     draw = link.draw(3, seed=1)
     f, noise = link.beams(draw, 10.0)
     _, signals = link.send(draw, f, noise)
@@ -62,7 +65,7 @@ def test_received_signal_is_that_of_sionnas_channel(method: Any, beams_per: str)
 def test_power_of_every_ap_is_its_limit(method: Any, num_users: int) -> None:
     # 3 streams do not divide 20 subcarriers: their pilots are boosted unequally
     channel = CellFreeChannel(3, num_users, 8, ap_power=[0.1, 0.4, 0.7], seed=1)
-    link = CellFreeOFDMLink(channel, method, num_subcarriers=20)
+    link = CellFreeOFDMLink(channel, method, num_subcarriers=20, **UNDECODED)
     draw = link.draw(400, seed=2)
     f, _ = link.beams(draw, 10.0)
     _, signals = link.send(draw, f, draw.state.noise_power)
@@ -82,7 +85,7 @@ def test_power_of_every_ap_is_its_limit(method: Any, num_users: int) -> None:
 
 def test_pilot_symbols_have_the_power_of_data_symbols() -> None:
     # on them no streams overlap, so that nothing fluctuates
-    link = CellFreeOFDMLink(CellFreeChannel(*SIZES, seed=1), WMMSEBeamformer())
+    link = CellFreeOFDMLink(CellFreeChannel(*SIZES, seed=1), WMMSEBeamformer(), **UNDECODED)
     draw = link.draw(8, seed=2)
     f, noise = link.beams(draw, 5.0)
     _, signals = link.send(draw, f, noise)
@@ -92,8 +95,9 @@ def test_pilot_symbols_have_the_power_of_data_symbols() -> None:
 
 
 def test_least_squares_error_is_the_noise_at_the_pilots() -> None:
+    channel = CellFreeChannel(*SIZES, seed=1)
     link = CellFreeOFDMLink(
-        CellFreeChannel(*SIZES, seed=1), RZFBeamformer(), estimation="ls", interpolation="nn"
+        channel, RZFBeamformer(), estimation="ls", interpolation="nn", **UNDECODED
     )
     draw = link.draw(500, seed=3)
     f, noise = link.beams(draw, 5.0)
@@ -111,7 +115,7 @@ def test_estimation_from_pilots_becomes_perfect_without_noise(method: Any) -> No
     channel = CellFreeChannel(*SIZES, seed=1)
     sinr = []
     for estimation in ("perfect", "ls"):
-        link = CellFreeOFDMLink(channel, method, estimation=estimation)
+        link = CellFreeOFDMLink(channel, method, estimation=estimation, **UNDECODED)
         draw = link.draw(4, seed=3)
         f, _ = link.beams(draw, 10.0)
         # what interferes stays, the noise of reception goes
@@ -178,7 +182,7 @@ def test_same_seed_same_draw_whatever_the_method() -> None:
 
 def test_beams_come_from_the_estimate_and_perform_on_the_truth() -> None:
     csi = ImperfectCSI(error_variance=0.3)
-    link = CellFreeOFDMLink(CellFreeChannel(*SIZES), RZFBeamformer(), csi=csi)
+    link = CellFreeOFDMLink(CellFreeChannel(*SIZES), RZFBeamformer(), csi=csi, **UNDECODED)
     draw = link.draw(16, seed=8)
     f, noise = link.beams(draw, 10.0)
     _, signals = link.send(draw, f, noise)
@@ -208,7 +212,7 @@ def test_errors_of_groups_are_uncorrelated_with_the_estimates(beams_per: str) ->
 
 @pytest.mark.parametrize("method", [JointBeamformer(2.0), WMMSEBeamformer()])
 def test_stream_phases_make_the_wanted_gain_real(method: Any) -> None:
-    link = CellFreeOFDMLink(tdl_channel(), method, beams_per="subcarrier")
+    link = CellFreeOFDMLink(tdl_channel(), method, beams_per="subcarrier", **UNDECODED)
     draw = link.draw(2, seed=8)
     f, noise = link.beams(draw, 10.0)
     _, signals = link.send(draw, f, noise)

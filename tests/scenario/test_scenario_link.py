@@ -120,8 +120,16 @@ def spec(**changes: Any) -> ScenarioSpec:
     return ScenarioSpec.model_validate({**values, "link": link, **changes})
 
 
-def test_methods_do_not_depend_on_each_other() -> None:
-    both = engine_of(spec()).run().values
+Values = dict[str, dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def both() -> Values:
+    """What both methods give in the scenario as it stands."""
+    return engine_of(spec()).run().values
+
+
+def test_methods_do_not_depend_on_each_other(both: Values) -> None:
     alone = engine_of(spec(beamformers=["rzf"])).run().values
     skipped = engine_of(spec()).run(skip=["conjugate"]).values
     for other in (alone, skipped):
@@ -130,8 +138,8 @@ def test_methods_do_not_depend_on_each_other() -> None:
             np.testing.assert_array_equal(both["rzf"][metric], other["rzf"][metric])
 
 
-def test_slots_are_the_same_at_every_snr_and_their_errors_follow_it() -> None:
-    low, high = engine_of(spec()).run().values, engine_of(spec(link={"snr_db": 3.0})).run().values
+def test_slots_are_the_same_at_every_snr_and_their_errors_follow_it(both: Values) -> None:
+    low, high = both, engine_of(spec(link={"snr_db": 3.0})).run().values
     # the same channels, bits and noise: less noise makes hardly any block worse
     worse = (high["rzf"]["ber"] > low["rzf"]["ber"]).mean()
     assert worse < 0.1

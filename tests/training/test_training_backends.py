@@ -131,6 +131,7 @@ def test_the_same_scenario_with_tensorflow_and_without(tmp_path: Path) -> None:
     np.savez(tmp_path / "batches.npz", **arrays)
     train_on_stored_batches(tmp_path, "tensorflow")
     paths = [
+        str(Path(__file__).parent),
         str(Path(without_tensorflow.__file__).parent),
         *filter(None, [os.environ.get("PYTHONPATH")]),
     ]

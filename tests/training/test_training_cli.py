@@ -12,9 +12,9 @@ from reference import ReferenceChannel
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_helpers import TEXT, Train, log, stored
 
+from sionna_cfisac import training
 from sionna_cfisac.beamforming import HeteroGNNBeamformer, JointBeamformer
 from sionna_cfisac.channel.base import ChannelLayer
-from sionna_cfisac.scenario.engines import training
 from sionna_cfisac.training import Validation
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")

@@ -24,13 +24,6 @@ def network(dual_network):
     return dual_network
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_graph_and_xla_agree_with_eager(network, state, jit_compile):
-    compiled = tf.function(network, jit_compile=jit_compile)
-    tensors = ChannelState(*map(tf.constant, state))
-    np.testing.assert_allclose(compiled(tensors), network(state), atol=1e-12)
-
-
 def test_one_trace_for_any_batch(state):
     network = make_dual()
     signature = ChannelState(*(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in state))

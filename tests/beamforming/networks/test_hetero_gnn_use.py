@@ -33,13 +33,6 @@ def network(request, plain):
     return plain if is_plain else make_network(conditioned=True, sensing_weight=1.5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_graph_and_xla_agree_with_eager(network, state, jit_compile):
-    compiled = tf.function(network, jit_compile=jit_compile)
-    tensors = ChannelState(*map(tf.constant, state))
-    np.testing.assert_allclose(compiled(tensors), network(state), atol=1e-12)
-
-
 def test_one_trace_for_any_batch(conditioned):
     signature = ChannelState(*(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in make_state()))
     weights = tf.TensorSpec([None], tf.float64)
@@ -132,11 +125,6 @@ def test_configuration():
     assert not copy.trainable_weights
 
 
-def test_lists_and_arrays_are_channels_too(network, state):
-    lists = ChannelState(*(x.tolist() for x in state))
-    np.testing.assert_allclose(network(lists), network(state), atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("options", "argument"),
     [
@@ -165,41 +153,6 @@ def test_wrong_arguments_are_named(options, argument):
 def test_a_layer_refuses_an_aggregation_that_it_does_not_know():
     with pytest.raises(ValueError, match=r"^aggregation: expected one of .*got 'max'"):
         HeteroGraphLayer(4, vertex_dim=0, edge_dim=4, aggregation="max")
-
-
-def first_set_to(value):
-    def change(array):
-        array = array.copy()
-        array.reshape(-1)[0] = value
-        return array
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("field", "change", "message"),
-    [
-        ("h", first_set_to(np.nan), r"h: expected finite values, got .*at index \(0, 0, 0, 0\)"),
-        ("h", lambda x: x.real, "h: expected a complex tensor, got dtype"),
-        ("h", lambda x: x[:, :, :0], r"h: expected shape .*\(U must be at least 1\), got"),
-        ("a", lambda x: x[:, :, :0], r"a: expected shape .*\(T must be at least 1\), got"),
-        ("a", lambda x: x[..., :3], r"a: expected shape \[3, 3, T, 4\], got \(3, 3, 1, 3\)"),
-        ("a", lambda x: 2 * x, "a: expected squared norm Nt=4, got 16"),
-        ("noise_power", first_set_to(0.0), "noise_power: expected positive values, got 0.0"),
-        ("noise_power", lambda x: None, "noise_power: expected numbers"),
-        ("ap_power", first_set_to(-1.0), "ap_power: expected non-negative values, got -1.0"),
-    ],
-)
-def test_a_wrong_state_is_refused(network, state, field, change, message):
-    wrong = state._replace(**{field: change(getattr(state, field))})
-    with pytest.raises(ValueError, match=f"^{message}"):
-        network(wrong)
-
-
-@pytest.mark.parametrize("wrong", [None, 1.0, np.ones(3), (1.0, 2.0)])
-def test_what_is_not_a_state_is_refused(network, wrong):
-    with pytest.raises(ValueError, match=r"^state: expected a ChannelState, got "):
-        network(wrong)
 
 
 def test_another_number_of_antennas_is_refused(network):

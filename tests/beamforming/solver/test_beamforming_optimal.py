@@ -208,13 +208,6 @@ def test_gradient_is_the_derivative_of_the_metrics(paper):
     np.testing.assert_allclose(analytic, numeric, rtol=1e-6, atol=1e-7)
 
 
-def test_a_channel_does_not_depend_on_its_batch(paper):
-    whole = np.asarray(JointBeamformer(2.0)(paper))
-    for size in (1, 7):
-        part = JointBeamformer(2.0)(ChannelState(*(x[:size] for x in paper)))
-        np.testing.assert_allclose(part, whole[:size], atol=1e-9)
-
-
 def test_large_batches_are_solved_in_chunks():
     state = _draw(2, 2, 4, 0.1, 700)
     f, info = JointBeamformer(1.0)(state, return_info=True)
@@ -239,17 +232,6 @@ def test_starts_beat_every_classical_method_after_no_iteration(paper):
         for other in (RZFBeamformer(), ConjugateBeamformer()):
             rival = metrics.utility(paper, other(paper), weight)
             assert (start.numpy() >= rival.numpy() - 0.05).all()
-
-
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_graph_and_xla_agree_with_eager(paper, jit_compile):
-    beamformer = JointBeamformer(2.0)
-    compiled = tf.function(
-        lambda s: metrics.utility(s, beamformer(s), 2.0), jit_compile=jit_compile
-    )
-    np.testing.assert_allclose(
-        compiled(paper), metrics.utility(paper, beamformer(paper), 2.0), rtol=1e-9
-    )
 
 
 def test_open_batch_size_in_a_graph():
