@@ -43,12 +43,15 @@ ROOT = Path(__file__).parents[2]
         (
             "batch_size: 8",
             "batch_size: 8\n  samples: 7",
-            ["10: training.samples: expected at least training.batch_size, 8, got 7"],
+            ["10: training.samples: expected at least training.batch_size 8, got 7"],
         ),
         (
             "batch_size: 8",
             "batch_size: 1\n  sizes: [{num_aps: 1}, {num_users: 1}]",
-            ["9: training.batch_size: expected at least the number of training.sizes, 2, got 1"],
+            [
+                "9: training.batch_size: expected at least one channel of each of the 2 "
+                "training.sizes, got 1"
+            ],
         ),
         (
             "batch_size: 8",

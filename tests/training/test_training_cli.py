@@ -191,7 +191,7 @@ def test_a_file_in_the_way(train: Train, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that root cannot write")
 def test_a_folder_that_cannot_be_written(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--output", "/proc/trained") == 2
-    assert "/proc/trained: cannot be written to: " in capsys.readouterr().err
+    assert "/proc/trained: this folder cannot be written to: " in capsys.readouterr().err
 
 
 def test_without_a_section_there_is_nothing_to_train(

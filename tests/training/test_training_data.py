@@ -157,11 +157,11 @@ def test_without_a_range_noise_and_weight_are_those_given() -> None:
     [
         (lambda: Draw(0, 1), "low: expected a finite number above 0, got 0"),
         (lambda: Draw(-1, 1, "log1p"), "low: expected a finite number >= 0, got -1"),
-        (lambda: Draw(2, 1), "high: expected a finite number >= 2, got 1"),
+        (lambda: Draw(2, 1), "high: expected low <= high, got 2 and 1"),
         (lambda: Draw(1, 2, "linear"), "scale: expected one of"),
         (lambda: Draw(1, 2, low_share=1.5), "low_share: expected a finite number from 0 to 1"),
         (lambda: make_data(3, batch_size=2), "at least one channel of each of the 3 sizes, got 2"),
-        (lambda: make_data(num_samples=7), "expected at least batch_size = 8, got 7"),
+        (lambda: make_data(num_samples=7), "num_samples: expected at least batch_size 8, got 7"),
     ],
 )
 def test_wrong_arguments(make: Callable[[], object], message: str) -> None:

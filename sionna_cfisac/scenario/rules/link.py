@@ -90,7 +90,7 @@ def _frame(scenario: ScenarioSpec, link: LinkSpec) -> Iterator[Conflict]:
         **{key: getattr(link, key) for key in _FRAME},
     ):
         place = where if isinstance(where, tuple) else (where,)
-        message = dotted_names(message, "link", LinkSpec.model_fields)
+        message = dotted_names(message, "link", ["num_subcarriers", "num_ofdm_symbols"])
         yield Conflict(("link", *place), message, _INPUTS[str(place[0])])
 
 
