@@ -47,7 +47,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: at the end, a worker that is left alone with one keeps all waiting."""
+    """The longest first, which also need the most memory, while a worker holds little else.
+
+    At the end, a worker that is left alone with one of them would keep all waiting.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

@@ -27,6 +27,7 @@ def _cfisac(monkeypatch, *arguments):
     return exit_.value.code
 
 
+@pytest.mark.slow
 def test_drop_in_example_gives_the_rate_and_a_plausible_error_rate(capsys):
     namespace: dict = {}
     exec(_blocks("python")[0], namespace)
@@ -79,6 +80,7 @@ def test_one_network_for_every_size(capsys):
     assert np.max(np.abs(namespace["estimated"] - dual(state))) > 1e-4
 
 
+@pytest.mark.slow
 def test_link_example_gives_the_gaps(capsys):
     namespace: dict = {}
     exec(_blocks("python")[4], namespace)
