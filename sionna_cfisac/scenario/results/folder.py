@@ -43,6 +43,8 @@ class OutputFolder(ABC):
     """What writes there."""
     product: ClassVar[str]
     """What it writes, in words."""
+    addition: ClassVar[str]
+    """The same where it comes to something else."""
     pronoun: ClassVar[str]
     """Which takes the place of that word."""
     record: ClassVar[str]
@@ -70,9 +72,9 @@ class OutputFolder(ABC):
     def counted_of(self, stored: dict[str, Any]) -> dict[str, Any]:
         """The same of an earlier command, from its record."""
 
+    @abstractmethod
     def state(self, stored: dict[str, Any]) -> str:
         """What an earlier command left, in words."""
-        return self.product
 
     def read(self) -> dict[str, Any] | None:
         """The record of the folder, or None where there is none of ours."""
@@ -149,7 +151,7 @@ class OutputFolder(ABC):
             return None
         return (
             f"holds other files ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}); "
-            f"choose another --output, or add {self.product} to it with --force"
+            f"choose another --output, or add {self.addition} to it with --force"
         )
 
     def _remove(self, stored: dict[str, Any]) -> None:
@@ -173,6 +175,7 @@ class RunFolder(OutputFolder):
 
     command = "cfisac run"
     product = "results"
+    addition = "results"
     pronoun = "them"
     record = RUN
     format = "sionna_cfisac results"
@@ -253,6 +256,7 @@ class TrainingFolder(OutputFolder):
 
     command = "cfisac train"
     product = "training"
+    addition = "the training"
     pronoun = "it"
     # a scenario's name cannot begin with "_", so its weights and card cannot meet these
     record = "_training.json"
@@ -262,6 +266,10 @@ class TrainingFolder(OutputFolder):
     _files = ("log.csv", "_last.weights.h5", "_best.weights.h5")
     _board = "tensorboard"
     _event = re.compile(r"events\.out\.tfevents\..*")
+
+    def state(self, stored: dict[str, Any]) -> str:
+        """One word for finished and unfinished ones."""
+        return "a training"
 
     def claims(self, name: str) -> list[str]:
         """Names of everything that a training writes, half-written files included."""
