@@ -33,7 +33,8 @@ def test_a_misspelt_keyword_is_a_type_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".beamforming", ".channel", ".link", ".plotting", ".sensing", ".training"]
+    "name",
+    ["", ".beamforming", ".channel", ".link", ".plotting", ".scenario", ".sensing", ".training"],
 )
 def test_names_can_be_discovered_and_load(name: str) -> None:
     package = importlib.import_module(f"sionna_cfisac{name}")
