@@ -16,11 +16,12 @@ from sionna_cfisac.beamforming.methods import (
     Purpose,
 )
 from sionna_cfisac.channel.kinds import CHANNELS, Placed
-from sionna_cfisac.link import UrbanChannel
+from sionna_cfisac.link import CellFreeOFDMLink, UrbanChannel
 from sionna_cfisac.scenario.engines.channels import make_channel
 from sionna_cfisac.scenario.engines.link import make_link
 from sionna_cfisac.scenario.engines.training import make_network
 from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.schema.link import CSISpec, LinkSpec
 from sionna_cfisac.scenario.study import study_of
 
 # set by other sections of the file, or by the runner
@@ -228,3 +229,31 @@ def test_what_the_urban_model_refuses_is_wrong_input(
             {"schema_version": 1, "name": "x", "beamformers": ["rzf"], "channel": section}, "file"
         )
     assert [str(p)[: len(expected) + 6] for p in caught.value.problems] == [f"file: {expected}"]
+
+
+# the scenario's default and the class's, where they differ; docs/develop.md lists them too
+OTHER_DEFAULTS = {"num_subcarriers": (12, 48)}
+
+
+@pytest.mark.parametrize(
+    ("section", "target", "elsewhere"),
+    [
+        (LinkSpec, CellFreeOFDMLink, {"channel", "beamformer", "csi", "precision"}),
+        (CSISpec, channel.ImperfectCSI, {"seed", "dtype", "name"}),
+    ],
+)
+def test_every_argument_of_a_link_has_a_key_and_its_default(
+    section: Any, target: Any, elsewhere: set[str]
+) -> None:
+    usual = {
+        name: parameter.default
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name not in elsewhere
+    }
+    written = {name: section.model_fields[name].default for name in usual}
+    different = {
+        name: (written[name], value)
+        for name, value in usual.items()
+        if written[name] != (list(value) if isinstance(value, tuple) else value)
+    }
+    assert different == {name: pair for name, pair in OTHER_DEFAULTS.items() if name in usual}
