@@ -18,7 +18,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -27,12 +27,15 @@ from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, Union
 from pydantic import (
     ConfigDict,
     Discriminator,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
     Tag,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
+    model_serializer,
     model_validator,
 )
 from pydantic.json_schema import GetJsonSchemaHandler
@@ -90,13 +93,33 @@ class Kind(Options):
     """Style in figures; by default one that is free."""
     kinds: ClassVar["OptionKinds[Any]"]
     """All kinds of the same sort."""
+    bare: ClassVar[bool] = False
+    """Whether there is a class or function alone, whose arguments are the options."""
+    parameters: ClassVar[Mapping[str, inspect.Parameter]] = {}
+    """These arguments."""
 
     type: str
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
-        return null_is_default(cls, {"type": value} if isinstance(value, str) else value)
+        value = {"type": value} if isinstance(value, str) else value
+        if not cls.bare:
+            return null_is_default(cls, value)
+        # of a bare class or function nobody knows what null means to it
+        if isinstance(value, dict):
+            cls._bare_options(value)
+        return value
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        if not self.bare:
+            values: dict[str, Any] = handler(self)
+            return values
+        # its defaults are its own, and need not be values that a file can hold
+        common = {name: getattr(self, name) for name in self.kinds.base.model_fields}
+        given = {name: value for name, value in common.items() if value is not None}
+        return given | self.arguments()
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -115,6 +138,8 @@ class Kind(Options):
     def arguments(self) -> dict[str, Any]:
         """Options for the class: those that every kind of the sort has are not among them."""
         common = set(type(self).kinds.base.model_fields)
+        if self.bare:
+            return dict(self.model_extra or {})
         return {
             name: value
             for name, value in self.model_dump(exclude_none=True).items()
@@ -124,23 +149,49 @@ class Kind(Options):
     @classmethod
     def from_callable(cls, name: str, target: Callable[..., Any]) -> Any:
         """A declaration whose options are the arguments of a class or function."""
-        options: dict[str, Any] = {}
-        config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
-        for key, parameter in cls.option_parameters(target).items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                config["extra"] = "allow"
-            elif parameter.kind is not parameter.VAR_POSITIONAL:
-                default = ... if parameter.default is parameter.empty else parameter.default
-                options[key] = (Any, default)
+        parameters = cls.option_parameters(target)
+        for name_ in parameters:
+            if name_ in cls.model_fields:
+                raise ValueError(
+                    f"expected arguments that can be options, got '{name_}', which means something "
+                    "else in a scenario; rename it"
+                )
         about = {
             "name": name,
             "home": staticmethod(target),
-            "model_config": config,
+            "bare": True,
+            "parameters": parameters,
+            "model_config": ConfigDict(extra="allow"),
             "__module__": __name__,
             "__doc__": inspect.getdoc(target),
         }
-        base: Any = type(name, (cls,), about)
-        return create_model(name, __base__=base, **options)
+        kind: Any = type(name, (cls,), about)
+        return kind
+
+    @classmethod
+    def _bare_options(cls, given: dict[str, Any]) -> None:
+        """Refuse options that are no arguments, and arguments without a value."""
+        found = cls.parameters.values()
+        named = [p for p in found if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        errors = [
+            InitErrorDetails(type="missing", loc=(p.name,), input=given)
+            for p in named
+            if p.default is p.empty and p.name not in given
+        ]
+        if not any(p.kind is p.VAR_KEYWORD for p in found):
+            known = {*(p.name for p in named), *cls.model_fields}
+            errors += [
+                InitErrorDetails(type="extra_forbidden", loc=(name,), input=value)
+                for name, value in given.items()
+                if name not in known
+            ]
+        if errors:
+            raise ValidationError.from_exception_data(cls.name, errors)
+
+    @classmethod
+    def options(cls) -> list[str]:
+        """Names of all keys that an entry may have."""
+        return [*cls.model_fields, *cls.parameters]
 
     @classmethod
     def option_parameters(cls, target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -278,7 +329,8 @@ class OptionKinds(Kinds[type[K]]):
         """The type of a field that holds any of these kinds."""
         own: list[Any] = [Annotated[kind, Tag(f"<{name}>")] for name, kind in self.own.items()]
         validator = WrapValidator(self._external)
-        external: Any = Annotated[self.base, validator, Tag("<plugin>")]
+        # the options of a declaration from elsewhere are not those of the base
+        external: Any = Annotated[self.base, SerializeAsAny(), validator, Tag("<plugin>")]
         return Annotated[Union[(*own, external)], Discriminator(self._tag)]
 
     def _tag(self, value: Any) -> str:

@@ -17,6 +17,7 @@ from sionna_cfisac.plots import style
 from sionna_cfisac.scenario.catalogue import catalogue
 from sionna_cfisac.scenario.file.errors import ScenarioError
 from sionna_cfisac.scenario.schema.json_schema import json_schema
+from sionna_cfisac.scenario.schema.resolved import part, resolved
 from sionna_cfisac.scenario.study import load_study
 
 TOYS = '''
@@ -262,3 +263,86 @@ def test_every_own_kind_says_what_it_is() -> None:
         assert measure.title
         assert measure.home is None or callable(imported(measure.home))
     assert issubclass(CHANNELS.own["rayleigh"], ChannelKind)
+
+
+BARE = """
+import os
+
+
+class Share:
+    def __init__(self, share, *, weight=1.0, where=os.getcwd, sensing_weight=0.0):
+        self.share, self.weight, self.sensing_weight = share, weight, sensing_weight
+
+    def __call__(self, state):
+        from keras import ops
+
+        norm = ops.sqrt(ops.sum(ops.square(ops.abs(state.h)), axis=(-2, -1), keepdims=True))
+        limit = ops.sqrt(self.share * state.ap_power)[..., None, None]
+        return state.h / ops.cast(norm, state.h.dtype) * ops.cast(limit, state.h.dtype)
+
+
+def renamed(state, label="x"):
+    return state.h
+"""
+SHARES = """
+schema_version: 1
+name: shares
+network: {num_aps: 2, num_users: 2, num_tx_ant: 4}
+beamformers: [conjugate, {type: ./my_toys.py:Share, share: 0.5, weight: null}]
+measure: [ap_power_max]
+samples: 5
+figures: []
+"""
+
+
+def test_the_options_of_a_bare_class_count(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my_toys.py").write_text(BARE)
+    Path("s.yaml").write_text(SHARES)
+    scenario = load_study("s.yaml").scenario
+    made: Any = scenario.beamformers[1].make(Purpose(3.0))
+    assert (made.share, made.weight, made.sensing_weight) == (0.5, None, 3.0)
+    # what was given is recorded; the rest is its own, and may be nothing that a file can hold
+    assert resolved(scenario)["beamformers"][1] == {
+        "type": "./my_toys.py:Share",
+        "share": 0.5,
+        "weight": None,
+    }
+    assert run(monkeypatch, "run", "s.yaml") == 0
+    Path("s.yaml").write_text(SHARES.replace("share: 0.5", "share: 0.25"))
+    capsys.readouterr()
+    assert run(monkeypatch, "run", "s.yaml", "--resume") == 2
+    assert "which differs in beamformers.1.share;" in capsys.readouterr().err
+    assert run(monkeypatch, "run", "s.yaml", "--force") == 0
+    values = pd.read_csv("results/shares/results.csv").set_index("method")["value"]
+    assert values["Share"] == pytest.approx(0.125, rel=1e-9)
+    # a required option is still there when the figures are drawn again
+    assert run(monkeypatch, "plot", "results/shares") == 0
+
+
+def test_an_option_inside_another_method_and_in_a_link_counts() -> None:
+    Path("my_toys.py").write_text(BARE)
+    entry = "{type: nullspace_sensing, communication: {type: ./my_toys.py:Share, share: 0.5}}"
+    text = SHARES.replace("{type: ./my_toys.py:Share, share: 0.5, weight: null}", entry)
+    Path("s.yaml").write_text(text + "sweep: {beamformers.1.communication.share: [0.5, 0.25]}\n")
+    # what stored conditions are told apart by, and compiled links
+    one, other = (part(c.scenario, ["design"]) for c in load_study("s.yaml").conditions)
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("{type: ./my_toys.py:Share}", "beamformers.1.share: this key is required"),
+        ("{type: ./my_toys.py:Share, shar: 1}", "shar: unknown key; did you mean 'share'?"),
+        ("./my_toys.py:renamed", "expected arguments that can be options, got 'label'"),
+    ],
+)
+def test_wrong_options_of_a_bare_class(entry: str, expected: str) -> None:
+    Path("my_toys.py").write_text(BARE)
+    old = "{type: ./my_toys.py:Share, share: 0.5, weight: null}"
+    Path("s.yaml").write_text(SHARES.replace(old, entry))
+    with pytest.raises(ScenarioError) as caught:
+        load_study("s.yaml")
+    assert expected in str(caught.value)

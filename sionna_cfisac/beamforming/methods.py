@@ -78,16 +78,10 @@ class Method(Kind):
         made: Callable[[Any], Any] = beamformer
         return made
 
-    def arguments(self) -> dict[str, Any]:
-        """Options for the class."""
-        given = super().arguments()
-        # a plug-in that takes any keyword has options that are no fields
-        return given | (self.model_extra or {})
-
     @classmethod
     def option_names(cls) -> set[str]:
         """Names of the options that are the method's own."""
-        return set(cls.model_fields) - set(Method.model_fields)
+        return set(cls.options()) - set(Method.model_fields)
 
     @classmethod
     def option_parameters(cls, target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -278,7 +272,9 @@ class Architecture(Kind):
         OSError, ValueError
             That says what is wrong with the file or its card
         """
-        card = check_weights(file, cls.home.partition(":")[2])
+        home = cls.home
+        name = home.partition(":")[2] if isinstance(home, str) else home.__name__
+        card = check_weights(file, name)
         fixed = cls.antennas == "fixed"
         if fixed and not isinstance(card["architecture"].get("num_tx_ant"), int):
             raise ValueError(f"{file}: architecture: expected an integer num_tx_ant in its card")

@@ -28,7 +28,8 @@ def keys_at(path: KeyPath, tree: Any) -> list[str]:
         if isinstance(step, str):
             models = _below(models, step)
         models = _typed(models, node)
-    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+    keys = [m.options() if issubclass(m, Kind) else list(m.model_fields) for m in models]
+    return list(dict.fromkeys(name for names in keys for name in names))
 
 
 def values_at(path: KeyPath) -> list[Any]:
