@@ -34,7 +34,6 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    create_model,
     model_serializer,
     model_validator,
 )
@@ -233,11 +232,12 @@ class Kinds(Generic[D]):
         self.own: dict[str, D] = {kind.name: kind for kind in own}  # type: ignore[attr-defined]
         self._accept = accept
         self._loaded: dict[str, D] = {}
-        self._sources: dict[D, Path] = {}
+        self._checksums: dict[D, str] = {}
+        self._found: dict[tuple[str, str], D] = {}
 
-    def source(self, kind: D) -> Path | None:
-        """The Python file of a declaration that was found in one, as the scenario named it."""
-        return self._sources.get(kind)
+    def checksum(self, kind: D) -> str | None:
+        """SHA-256 of the code that a declaration in a file was made by, None of any other."""
+        return self._checksums.get(kind)
 
     def plugins(self) -> dict[str, EntryPoint]:
         """Entry points by name, without the package's own names; the first installed wins."""
@@ -274,10 +274,13 @@ class Kinds(Generic[D]):
             return self.own[name]
         match = _IN_FILE.fullmatch(name)
         if match:
-            source = (folder or Path()) / match["file"]
-            target = _object_in(source, match["name"])
-            found = self._accepted(match["name"], name, target)
-            self._sources[found] = source
+            module, checksum = _module_of((folder or Path()) / match["file"])
+            place = (module.__name__, match["name"])
+            if place not in self._found:
+                target = _object_in(module, match["name"])
+                self._found[place] = self._accepted(match["name"], name, target)
+                self._checksums[self._found[place]] = checksum
+            found = self._found[place]
         else:
             entry = self.plugins().get(name)
             if entry is None:
@@ -290,7 +293,10 @@ class Kinds(Generic[D]):
                     f"plug-in '{name}' ({entry.value}) cannot be imported: "
                     f"{type(error).__name__}: {error}"
                 ) from error
-            found = self._accepted(name, f"plug-in '{name}' ({entry.value})", target)
+            what = f"plug-in '{name}' ({entry.value})"
+            if (name, entry.value) not in self._found:
+                self._found[name, entry.value] = self._accepted(name, what, target)
+            found = self._found[name, entry.value]
         # tables know it by the one name, the scenario by the other
         self._loaded |= {found.name: found, name: found}  # type: ignore[attr-defined]
         return found
@@ -301,9 +307,19 @@ class Kinds(Generic[D]):
 
     def _accepted(self, name: str, what: str, target: Any) -> D:
         try:
-            return self._accept(name, target)
+            found = self._accept(name, target)
         except ValueError as error:
             raise ValueError(f"{what}: {error}") from None
+        if found.name in self.reserved():  # type: ignore[attr-defined]
+            raise ValueError(
+                f"{what}: its name '{found.name}' is one of the package's own; "  # type: ignore[attr-defined]
+                "choose another"
+            )
+        return found
+
+    def reserved(self) -> set[str]:
+        """Names that a declaration from elsewhere may not have."""
+        return set(self.own)
 
 
 K = TypeVar("K", bound=Kind)
@@ -335,19 +351,22 @@ class OptionKinds(Kinds[type[K]]):
 
     def _tag(self, value: Any) -> str:
         name = type_of(value)
-        return "<plugin>" if name not in self.own and self.is_external(name) else f"<{name}>"
+        known = isinstance(name, str) and name in self.own
+        return "<plugin>" if not known and self.is_external(name) else f"<{name}>"
 
     def _external(
         self, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> K:
         if isinstance(value, self.base):
             return value
-        context = info.context or {}
+        context, name = info.context or {}, type_of(value)
+        if context.get("lenient") and in_file(name):
+            return self._stand_in(name, context.get("known", {})).model_validate(value)
         try:
-            kind = self.find(type_of(value), context.get("folder"))
+            kind = self.find(name, context.get("folder"))
         except ValueError as error:
             if context.get("lenient"):
-                return _Opaque.of(self.base).model_validate(value)
+                return self._stand_in(name, context.get("known", {})).model_validate(value)
             raise ValidationError.from_exception_data(
                 self.noun,
                 [
@@ -360,6 +379,25 @@ class OptionKinds(Kinds[type[K]]):
             ) from None
         return kind.model_validate(value, context=info.context)
 
+    def _stand_in(self, name: str, known: Mapping[str, Mapping[str, Any]]) -> type[K]:
+        """A declaration without the code, from what was noted of it; nothing is run."""
+        about = dict(known.get(name, {}))
+        about.setdefault("name", name.rpartition(":")[2])
+        if about.get("look") is not None:
+            about["look"] = Look(*about["look"])
+        kind: Any = type(
+            about["name"],
+            (self.base,),
+            {
+                **{key: value for key, value in about.items() if hasattr(self.base, key)},
+                "model_config": ConfigDict(extra="allow"),
+                "__module__": __name__,
+            },
+        )
+        self._loaded.setdefault(about["name"], kind)
+        made: type[K] = kind
+        return made
+
     def _declaration(self, name: str, target: Any) -> type[K]:
         if inspect.isclass(target) and issubclass(target, Kind):
             if not issubclass(target, self.base):
@@ -367,6 +405,7 @@ class OptionKinds(Kinds[type[K]]):
                     f"expected a {self.base.__name__}, got the {target.__mro__[1].__name__} "
                     f"'{target.__name__}'"
                 )
+            _check_home(target)
             return (
                 target
                 if target.name
@@ -381,12 +420,21 @@ class OptionKinds(Kinds[type[K]]):
         return self.base.from_callable(name, target)
 
 
-class _Opaque:
-    """Stands for a kind whose code is not there, where only its name is needed."""
-
-    @staticmethod
-    def of(base: type[K]) -> type[K]:
-        return create_model("Opaque", __base__=base, __cls_kwargs__={"extra": "allow"})
+def _check_home(kind: type[Kind]) -> None:
+    """Refuse a declaration whose class cannot be found, before anything is run."""
+    home = kind.home
+    if isinstance(home, str):
+        try:
+            home = imported(home)
+        except Exception as error:
+            # whatever somebody else's module raises at import is the reason to show
+            raise ValueError(
+                f"home '{home}' cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+    if not callable(home):
+        raise ValueError(
+            f"home: expected a class, a function or 'package.module:name', got {kind.home!r}"
+        )
 
 
 def type_of(value: Any) -> Any:
@@ -413,27 +461,36 @@ def declared(module: dict[str, Any], base: type[K]) -> Iterator[type[K]]:
             yield value
 
 
-def _object_in(file: Path, name: str) -> Any:
+def _module_of(file: Path) -> tuple[ModuleType, str]:
+    """The module that a Python file makes, and the SHA-256 of the code that made it."""
     try:
         code = file.read_bytes()
     except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error.strerror or error}") from None
+    checksum = hashlib.sha256(code).hexdigest()
     # the same file is run once; a changed one is another module
-    module_name = f"_cfisac_{hashlib.sha256(str(file.resolve()).encode() + code).hexdigest()[:16]}"
-    if module_name not in sys.modules:
+    place = hashlib.sha256(str(file.resolve()).encode()).hexdigest()
+    name = f"_cfisac_{place[:16]}_{checksum[:16]}"
+    if name not in sys.modules:
         print(f"running the code of {file}", file=sys.stderr)
-        module = ModuleType(module_name)
+        module = ModuleType(name)
         module.__file__ = str(file)
-        sys.modules[module_name] = module
+        sys.modules[name] = module
         try:
             exec(compile(code, str(file), "exec"), module.__dict__)
-        except Exception as error:
-            del sys.modules[module_name]
+        except BaseException as error:
+            del sys.modules[name]
+            if not isinstance(error, Exception | SystemExit):
+                raise
             # whatever somebody's file raises at import is the reason to show
             raise ValueError(
                 f"{file} cannot be imported: {type(error).__name__}: {error}"
             ) from error
+    return sys.modules[name], checksum
+
+
+def _object_in(module: ModuleType, name: str) -> Any:
     try:
-        return getattr(sys.modules[module_name], name)
+        return getattr(module, name)
     except AttributeError:
-        raise ValueError(f"{file} has no '{name}'") from None
+        raise ValueError(f"{module.__file__} has no '{name}'") from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from sionna_cfisac.kinds import Kinds, imported
+from sionna_cfisac.kinds import Kinds, imported, in_file
 from sionna_cfisac.sensing.detectors import DETECTORS
 from sionna_cfisac.wording import closest, show
 
@@ -166,7 +166,20 @@ def _accept(name: str, target: Any) -> Measure:
     return replace(target, name=target.name or name)
 
 
-MEASURES = Kinds("measure", "sionna_cfisac.measures", _OWN, _accept)
+class Measures(Kinds[Measure]):
+    """All measures; those that a run adds by itself have names, too."""
+
+    def reserved(self) -> set[str]:
+        """Names of measures and of what ``reference`` adds."""
+        return {*self.own, UTILITY_SHARE.name, UTILITY_SHARE_P1.name}
+
+    def noted(self, about: dict[str, Any]) -> Measure:
+        """A measure without its function, from what was noted of it."""
+        measure = Measure(**about)
+        return self._loaded.setdefault(measure.name, measure)
+
+
+MEASURES = Measures("measure", "sionna_cfisac.measures", _OWN, _accept)
 
 
 class MeasureName(str):
@@ -189,12 +202,16 @@ def _entry(name: str, info: ValidationInfo) -> str:
         near = closest(name, names)
         hint = "" if near is None else f"; did you mean '{near}'?"
         reason = f"expected one of {', '.join(names)}, got {show(name)}{hint}"
+    elif context.get("lenient") and in_file(name):
+        # nothing is run: what was noted of it is enough to show its results
+        about = {"name": name.rpartition(":")[2], "unit": "1", "description": ""}
+        return MeasureName.of(name, MEASURES.noted(about | context.get("known", {}).get(name, {})))
     else:
         try:
             return MeasureName.of(name, MEASURES.find(name, context.get("folder")))
         except ValueError as error:
             if context.get("lenient"):
-                return MeasureName.of(name, Measure(name.rpartition(":")[2], "", ""))
+                return MeasureName.of(name, Measure(name, "1", ""))
             reason = str(error)
     raise PydanticCustomError("kind", "{reason}", {"reason": reason})
 

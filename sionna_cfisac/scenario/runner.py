@@ -1,12 +1,11 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 from sionna_cfisac.scenario.engines.choice import engine_of
-from sionna_cfisac.scenario.engines.ingredients import ingredients
+from sionna_cfisac.scenario.engines.ingredients import ingredients, noted_kinds
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values
 from sionna_cfisac.scenario.engines.seeds import condition_seed
 from sionna_cfisac.scenario.engines.versions import versions
@@ -145,7 +144,7 @@ class _Record:
             "format_version": 1,
             "status": status,
             "scenario": self.study.resolved,
-            "file": self._file(),
+            "kinds": noted_kinds(self.study.scenario),
             "seed": self.study.scenario.seed,
             "conditions": [self._condition(condition) for condition in self.study.conditions],
             "versions": self.versions,
@@ -153,11 +152,6 @@ class _Record:
             "figures": earlier.get("figures", []),
         }
         write_json(self.folder / RUN, run)
-
-    def _file(self) -> str | None:
-        """The scenario file as seen from the folder, for the code that it names."""
-        file = self.study.file
-        return None if file is None else os.path.relpath(file, self.folder)
 
     def _condition(self, condition: Condition) -> dict[str, Any]:
         seconds = self._seconds.get(condition.index)

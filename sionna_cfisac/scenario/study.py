@@ -3,8 +3,9 @@
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,11 +127,11 @@ def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = Fal
     return study
 
 
-def study_of(values: dict[str, Any], source: str, folder: Path | None = None) -> Study:
+def study_of(values: dict[str, Any], source: str, known: Mapping[str, Any] | None = None) -> Study:
     """A study from the values of a scenario instead of a file.
 
-    Neither the weights of trained networks nor the code of plug-ins need be there: to draw what
-    they gave does not take them.
+    Neither the weights of trained networks nor plug-ins need be there, and no code in files is run:
+    to draw what they gave does not take them.
 
     Parameters
     ----------
@@ -138,15 +139,16 @@ def study_of(values: dict[str, Any], source: str, folder: Path | None = None) ->
         As in a scenario file
     source : str
         Where they come from, for messages
-    folder : Path or None
-        What files that it names are relative to
+    known : mapping or None
+        What was noted of kinds in files, see
+        :func:`~sionna_cfisac.scenario.engines.ingredients.noted_kinds`
 
     Raises
     ------
     ScenarioError
         With every problem of the values
     """
-    study, problems = _check(Document(values, {(): source}, folder), weights=False)
+    study, problems = _check(Document(values, {(): source}), weights=False, known=known)
     if problems or study is None:
         raise ScenarioError(problems)
     return study
@@ -207,7 +209,11 @@ def _apply_fast(document: Document) -> list[Problem]:
 
 
 def _check(
-    document: Document, *, weights: bool = True, file: Path | None = None
+    document: Document,
+    *,
+    weights: bool = True,
+    file: Path | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[Study | None, list[Problem]]:
     axes, problems = _axes(document)
     scenario, findings = check_values(
@@ -215,8 +221,10 @@ def _check(
         folder=document.folder,
         swept=[path for axis in axes for path in axis.paths],
         weights=weights,
+        known=known,
     )
-    grid, more = _conditions(document, axes, findings, weights)
+    check = partial(check_values, folder=document.folder, weights=weights, known=known)
+    grid, more = _conditions(document, axes, findings, check)
     problems = [document.problem(path, message) for path, message in findings] + problems + more
     if problems or scenario is None:
         return None, problems
@@ -330,7 +338,10 @@ def _parts(key: str, value: Any) -> Iterator[str]:
 
 
 def _conditions(
-    document: Document, axes: list[_Axis], own: list[tuple[KeyPath, str]], weights: bool
+    document: Document,
+    axes: list[_Axis],
+    own: list[tuple[KeyPath, str]],
+    check: Callable[..., tuple[ScenarioSpec | None, list[tuple[KeyPath, str]]]],
 ) -> tuple[list[Condition], list[Problem]]:
     """The valid points of the grid, and what is wrong, each at the line of the entry or value."""
     size = math.prod(len(axis.points) for axis in axes)
@@ -353,9 +364,7 @@ def _conditions(
         except ScenarioError as error:
             problems += [Problem(p.where, f"sweep.{p.key}", p.message) for p in error.problems]
             continue
-        scenario, findings = check_values(
-            candidate.tree, folder=document.folder, weights=weights, training=False
-        )
+        scenario, findings = check(candidate.tree, training=False)
         chosen = dict(zip((axis.key for axis in axes), positions, strict=True))
         for path, message in findings:
             if (path, message) not in before:

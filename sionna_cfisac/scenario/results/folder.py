@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sionna_cfisac.beamforming.weights import weights_files
+from sionna_cfisac.scenario.engines.ingredients import training_code
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
 from sionna_cfisac.scenario.results.files import write_json
 from sionna_cfisac.scenario.rules.check import check_values
@@ -26,6 +27,7 @@ RESULTS = "results.csv"
 CONDITIONS = "conditions"
 
 _BACKEND = "Keras backend"
+_CODE = "code"
 
 
 class OutputFolder(ABC):
@@ -184,7 +186,6 @@ class RunFolder(OutputFolder):
 
     def __init__(self, path: Path, study: Study) -> None:
         super().__init__(path, study.scenario)
-        self.folder = None if study.file is None else study.file.parent
 
     def claims(self, name: str) -> list[str]:
         """The record, the table, the stored conditions."""
@@ -212,7 +213,8 @@ class RunFolder(OutputFolder):
 
     def counted_of(self, stored: dict[str, Any]) -> dict[str, Any]:
         """The same of the stored scenario, with the defaults that keys have got since."""
-        scenario, _ = check_values(stored["scenario"], folder=self.folder, weights=False)
+        known = stored.get("kinds")
+        scenario, _ = check_values(stored["scenario"], weights=False, known=known)
         return stored["scenario"] if scenario is None else _counted(scenario)
 
 
@@ -230,9 +232,7 @@ def read_study(path: Path) -> Study:
     if stored["status"] != "finished":
         message = "the run is not finished; continue it with 'cfisac run FILE --resume'"
         raise ScenarioError([Problem(str(path), "", message)])
-    file = stored.get("file")
-    folder = None if file is None else (path / file).parent
-    return study_of(stored["scenario"], str(path / RUN), folder)
+    return study_of(stored["scenario"], str(path / RUN), stored.get("kinds"))
 
 
 def read_record(file: Path, kind: str) -> dict[str, Any] | None:
@@ -286,16 +286,22 @@ class TrainingFolder(OutputFolder):
     def counted(self) -> dict[str, Any]:
         """What changes the training; the numbers that it draws are those of Keras' backend."""
         values = part(self.scenario, ["train"])
+        code = training_code(self.scenario)
+        if code:
+            values[_CODE] = code
         return {"name": self.scenario.name, **values, _BACKEND: keras_backend()}
 
     def counted_of(self, stored: dict[str, Any]) -> dict[str, Any]:
         """What the record says, with the defaults that keys have got since."""
         values = dict(stored["scenario"])
         name, backend = self._name_of(stored), values.pop(_BACKEND, None)
+        code = values.pop(_CODE, None)
         tree = {"schema_version": 1, "name": name, **values}
         scenario, _ = check_values(tree, weights=False)
         if scenario is not None:
             values = part(scenario, ["train"])
+        if code:
+            values[_CODE] = code
         return {"name": name, **values, _BACKEND: backend}
 
     def prepare(self, resume: bool = False, force: bool = False) -> None:

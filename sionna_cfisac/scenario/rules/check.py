@@ -1,7 +1,7 @@
 """Checking the values of a scenario, all errors at once."""
 
 import copy
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def check_values(
     swept: Collection[KeyPath] = (),
     weights: bool = True,
     training: bool = True,
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[ScenarioSpec | None, list[Finding]]:
     """Validate the values of a scenario and how they fit together.
 
@@ -38,6 +39,8 @@ def check_values(
     weights : bool
         Whether the weights of trained networks, and the code of kinds that are not the package's
         own, must be there and fit
+    known : mapping or None
+        What was noted of kinds in files, whose code is not run without ``weights``
     training : bool
         Whether the section ``training`` must fit; it is that of the scenario, not of a condition
 
@@ -57,7 +60,7 @@ def check_values(
             yield from weights_conflicts(scenario, swept)
 
     def validate(values: dict[str, Any]) -> ScenarioSpec:
-        context = {"folder": folder, "lenient": not weights}
+        context = {"folder": folder, "lenient": not weights, "known": known or {}}
         return ScenarioSpec.model_validate(values, context=context)
 
     try:
