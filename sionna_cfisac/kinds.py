@@ -8,8 +8,8 @@ the JSON Schema, hints, labels and styles. Declarations come from three places:
 
 - the package's own: ``beamforming/methods.py``, ``channel/kinds.py``, ``measures.py``;
 - other packages, through entry points in the group of the kind, e.g.
-  ``sionna_cfisac.beamformers``. An entry point names a declaration, or a class or function alone,
-  whose arguments are then its options;
+  ``sionna_cfisac.beamformers``. An entry point names a declaration, or of beamformers and channels
+  a class or function alone, whose arguments are then its options;
 - a Python file beside the scenario, ``type: ./my_method.py:MyMethod``, of the same two forms.
 """
 

@@ -15,6 +15,7 @@ from sionna_cfisac.kinds import OptionKinds, imported
 from sionna_cfisac.measures import MEASURES
 from sionna_cfisac.plots import style
 from sionna_cfisac.scenario.catalogue import catalogue
+from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.file.errors import ScenarioError
 from sionna_cfisac.scenario.schema.json_schema import json_schema
 from sionna_cfisac.scenario.schema.resolved import part, resolved
@@ -346,3 +347,109 @@ def test_wrong_options_of_a_bare_class(entry: str, expected: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load_study("s.yaml")
     assert expected in str(caught.value)
+
+
+def test_showing_results_runs_nobody_s_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my_toys.py").write_text(TOYS)
+    names = ("./my_toys.py:Strong", "./my_toys.py:Tilted", "./my_toys.py:MeanGain")
+    text = SCENARIO.format(*names).replace("measure: [", "reference: tilted\nmeasure: [utility, ")
+    Path("s.yaml").write_text(text.replace("figures: []", "figures: [cdf]"))
+    assert run(monkeypatch, "run", "s.yaml") == 0
+    # another process, and somebody else's file in its place
+    for kinds in (METHODS, CHANNELS, MEASURES):
+        monkeypatch.setattr(kinds, "_loaded", {})
+    Path("my_toys.py").write_text("open('trap', 'w')\n")
+    capsys.readouterr()
+    assert run(monkeypatch, "plot", "results/toys") == 0
+    assert "cdf-mean_gain.png" in capsys.readouterr().out
+    assert not Path("trap").exists()
+    # what was noted is enough for names and looks
+    assert style.styles(["tilted"])["tilted"].color == "#123456"
+    assert style.metric_label("mean_gain", "linear") == "Mean gain (linear)"
+
+
+def test_the_checksum_is_that_of_the_code_that_ran() -> None:
+    Path("my_toys.py").write_text(TOYS)
+    text = SCENARIO.format("rayleigh", "./my_toys.py:Tilted", "utility")
+    Path("s.yaml").write_text(text.replace(", power: 9.0", ""))
+    scenario = load_study("s.yaml").scenario
+    before = ingredients(scenario)
+    assert set(before) == {"beamformers.1", "beamformers.2"}
+    # edited while a long run goes on with what it has loaded
+    Path("my_toys.py").write_text(TOYS + "# edited")
+    assert ingredients(scenario) == before
+    assert ingredients(load_study("s.yaml").scenario) != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('name = "tilted"', 'name = "rzf"', "its name 'rzf' is one of the package's own"),
+        ('Measure("mean_gain"', 'Measure("utility"', "its name 'utility' is one of the package"),
+        ('Measure("mean_gain"', 'Measure("utility_share"', "its name 'utility_share' is one of"),
+        ("    home = TiltedBeamformer\n", "", "home: expected a class, a function or 'package"),
+        ("home = TiltedBeamformer", "home = 'nowhere:X'", "home 'nowhere:X' cannot be imported"),
+        ("\nclass StrongChannel", "raise SystemExit(3)\nclass StrongChannel",
+         "my_toys.py cannot be imported: SystemExit: 3"),
+    ],
+)  # fmt: skip
+def test_wrong_declarations_are_refused_when_they_are_checked(
+    old: str, new: str, expected: str
+) -> None:
+    assert old in TOYS
+    Path("my_toys.py").write_text(TOYS.replace(old, new, 1))
+    names = ("./my_toys.py:Strong", "./my_toys.py:Tilted", "./my_toys.py:MeanGain")
+    Path("s.yaml").write_text(SCENARIO.format(*names))
+    with pytest.raises(ScenarioError) as caught:
+        load_study("s.yaml")
+    assert expected in str(caught.value)
+
+
+def test_a_type_that_is_no_name_is_refused() -> None:
+    Path("s.yaml").write_text("schema_version: 1\nname: x\nbeamformers: [{type: [rzf]}]\n")
+    with pytest.raises(ScenarioError, match=r"beamformers\.0\.type: unknown beamformer"):
+        load_study("s.yaml")
+
+
+def test_a_network_in_a_file_is_declared_as_the_package_s_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sionna_cfisac.scenario.results.folder import TrainingFolder
+
+    network = (
+        "from pydantic import Field\n"
+        "from sionna_cfisac.beamforming.methods import Architecture\n"
+        "class Net:\n    pass\n"
+        'class MyNet(Architecture):\n    """A network."""\n'
+        "    name = 'my_net'\n    home = Net\n"
+        "    width: int = Field(4, description='Width')\n"
+    )
+    Path("net.py").write_text(network)
+    text = (
+        "schema_version: 1\nname: x\ntraining:\n"
+        "  beamformer: {type: './net.py:MyNet', width: 9}\n  steps: 10\n"
+    )
+    Path("s.yaml").write_text(text)
+    scenario = load_study("s.yaml").scenario
+    assert resolved(scenario)["training"]["beamformer"] == {"type": "./net.py:MyNet", "width": 9}
+    TrainingFolder(Path("out"), scenario).prepare()
+    TrainingFolder(Path("out"), load_study("s.yaml").scenario).prepare(resume=True)
+    # other code is another training
+    Path("net.py").write_text(network + "# edited")
+    with pytest.raises(ScenarioError, match=r"differs in code\.training\.beamformer;"):
+        TrainingFolder(Path("out"), load_study("s.yaml").scenario).prepare(resume=True)
+    Path("s.yaml").write_text(text + "  initial_weights: dual\n")
+    with pytest.raises(ScenarioError, match="expected weights of Net, got DualGNNBeamformer"):
+        load_study("s.yaml")
+
+
+def test_a_channel_that_knows_one_kind_of_gain_takes_no_other() -> None:
+    Path("plain.py").write_text(
+        "from sionna_cfisac.channel import ChannelLayer\nclass Plain(ChannelLayer):\n    pass\n"
+    )
+    kind: Any = CHANNELS.find("./plain.py:Plain").model_validate("./plain.py:Plain")
+    assert kind.make({"num_aps": 3, "sensing_gain": "exponential"}).num_aps == 3
+    with pytest.raises(ValueError, match="sensing_gain: expected exponential on channel"):
+        kind.make({"num_aps": 3, "sensing_gain": "unit"})

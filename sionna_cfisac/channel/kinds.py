@@ -6,7 +6,7 @@ To add one: its class, a :class:`~sionna_cfisac.channel.ChannelLayer`, and a dec
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -25,9 +25,9 @@ _HERE = "sionna_cfisac.channel"
 class ChannelKind(Kind):
     """A channel: a layer from a batch size to a ``ChannelState``, made with sizes and options.
 
-    The layer takes the arguments of :class:`~sionna_cfisac.channel.ChannelLayer` and
-    ``sensing_gain`` if it has more than one, ``rcs`` if it knows the radar equation, and those of
-    the options that its signature names.
+    The layer takes the arguments of :class:`~sionna_cfisac.channel.ChannelLayer`, ``sensing_gain``
+    if it has another kind than :attr:`default_gain`, ``rcs`` if it knows the radar equation, and
+    the options.
     """
 
     changes = Changes("draw", "train")
@@ -62,6 +62,13 @@ class ChannelKind(Kind):
         layer = self.implementation()
         own = self.arguments()
         known = inspect.signature(layer).parameters
+        gain = arguments.get("sensing_gain")
+        if gain is not None and "sensing_gain" not in known and not _any_keyword(known):
+            if gain != self.default_gain:
+                raise ValueError(
+                    f"sensing_gain: expected {self.default_gain} on channel {self.type}, got {gain}"
+                )
+            arguments = {key: v for key, v in arguments.items() if key != "sensing_gain"}
         # of a channel that differs between subcarriers, the rest is for the model of the slot
         mine = own if self.flat else {name: own[name] for name in own if name in known}
         return layer(**arguments, **mine)
@@ -88,6 +95,10 @@ class ChannelKind(Kind):
     def conflicts(self) -> Iterator[Conflict]:
         """Options that do not fit each other."""
         yield from ()
+
+
+def _any_keyword(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 class Rayleigh(ChannelKind):

@@ -59,14 +59,11 @@ class Study:
         The grid of its sweep
     columns : list of str
         Swept keys
-    file : Path or None
-        Where it comes from
     """
 
     scenario: ScenarioSpec
     conditions: list[Condition]
     columns: list[str]
-    file: Path | None = None
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -119,7 +116,7 @@ def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = Fal
     _apply(quick, rest)
     # the other variant is checked too: an error in it should not wait for the option
     first, second = (quick, document) if fast else (document, quick)
-    study, found = _check(first, file=Path(file))
+    study, found = _check(first)
     _, also = _check(second) if document.tree.get("fast") is not None else (None, [])
     problems += [*found, *quick_problems, *(p for p in also if p not in found)]
     if problems or study is None:
@@ -212,7 +209,6 @@ def _check(
     document: Document,
     *,
     weights: bool = True,
-    file: Path | None = None,
     known: Mapping[str, Any] | None = None,
 ) -> tuple[Study | None, list[Problem]]:
     axes, problems = _axes(document)
@@ -229,7 +225,7 @@ def _check(
     if problems or scenario is None:
         return None, problems
     columns = [column for axis in axes for column in axis.columns]
-    return Study(scenario, grid, columns, file), []
+    return Study(scenario, grid, columns), []
 
 
 class _Axis(NamedTuple):
@@ -291,19 +287,25 @@ def _wrong(
     keys = _keys(key)
     if not all(may_be_swept(one) for one in keys):
         yield document.problem(path, "this key cannot be swept")
-    if len(set(keys)) < len(keys):
+    if any(
+        one == other or one.startswith(f"{other}.")
+        for index, one in enumerate(keys)
+        for position, other in enumerate(keys)
+        if index != position
+    ):
         yield document.problem(path, "expected different keys, joined by commas")
     for other in sweep:
         for theirs in _keys(other) if other != key else ():
             if any(one == theirs or one.startswith(f"{theirs}.") for one in keys):
                 yield document.problem(path, f"overlaps with sweep.{other}")
+    forms = _long_forms(values)
     for index, value in enumerate(values):
         if len(keys) > 1 and not (isinstance(value, list) and len(value) == len(keys)):
             yield document.problem(
                 (*path, index),
                 f"expected a list of {len(keys)} values, one for each key, got {show(value)}",
             )
-        same = [i for i in range(index) if _same(values[i], value)]
+        same = [i for i in range(index) if _same(forms[i], forms[index])]
         if same:
             message = f"{show(value)} is already in the list, at index {same[0]}"
             yield document.problem((*path, index), message)
@@ -321,11 +323,16 @@ def _axis(key: str, values: list[Any]) -> _Axis:
     keys = _keys(key)
     if len(keys) > 1:
         return _Axis(key, keys, keys, [tuple(value) for value in values])
-    if any(isinstance(value, dict) for value in values):
-        # the short form of a channel beside its long form
-        values = [{"type": value} if isinstance(value, str) else value for value in values]
+    values = _long_forms(values)
     columns = [column for value in values for column in _parts(key, value)]
     return _Axis(key, keys, list(dict.fromkeys(columns)), [(value,) for value in values])
+
+
+def _long_forms(values: list[Any]) -> list[Any]:
+    """The values, names as sections where others are sections: a channel in its two forms."""
+    if not any(isinstance(value, dict) for value in values):
+        return values
+    return [{"type": value} if isinstance(value, str) else value for value in values]
 
 
 def _parts(key: str, value: Any) -> Iterator[str]:

@@ -32,7 +32,11 @@ class LinkEngine(ConditionEngine):
     @classmethod
     def fast(cls, tree: dict[str, Any]) -> int | None:
         """At most 2,000 blocks."""
-        return cls.fast_amount
+        link = tree.get("link")
+        stop = link.get("stop") if isinstance(link, dict) else None
+        blocks = stop.get("max_blocks") if isinstance(stop, dict) else None
+        few = isinstance(blocks, int) and blocks <= cls.fast_amount
+        return None if few else cls.fast_amount
 
     @property
     def main_metric(self) -> str:
@@ -206,7 +210,7 @@ def _simulation(scenario: ScenarioSpec) -> "ErrorSimulation":
     made_of = [
         part(scenario, ["draw", "design"]),
         [method.shown_name for method in scenario.beamformers],
-        ingredients(scenario),
+        guard("weights", ingredients, scenario),
     ]
     key = json.dumps(made_of, sort_keys=True)
     if key not in _LAST:
