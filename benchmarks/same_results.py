@@ -22,12 +22,13 @@ HERE = Path(__file__).resolve().parent.parent
 
 def run(checkout: Path, scenario: str, output: Path) -> bytes | None:
     """The table that a checkout's code makes of one of its scenarios, or None if it fails."""
-    table = output / "results.csv"
-    if not table.is_file():
+    if not output.is_dir():
+        # what is interrupted is not taken for a result the next time
+        part = output.with_name(output.name + ".part")
         done = subprocess.run(
             [
                 sys.executable, "-m", "sionna_cfisac.cli", "run", f"scenarios/{scenario}.yaml",
-                "--fast", "--set", "figures=[]", "--force", "--output", str(output),
+                "--fast", "--set", "figures=[]", "--force", "--output", str(part),
             ],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": str(checkout)},
@@ -37,9 +38,9 @@ def run(checkout: Path, scenario: str, output: Path) -> bytes | None:
         )  # fmt: skip
         if done.returncode:
             print(done.stderr, file=sys.stderr)
-            table.unlink(missing_ok=True)
             return None
-    return table.read_bytes()
+        part.rename(output)
+    return (output / "results.csv").read_bytes()
 
 
 def main() -> None:

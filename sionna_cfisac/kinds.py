@@ -13,11 +13,13 @@ the JSON Schema, hints, labels and styles. Declarations come from three places:
 - a Python file beside the scenario, ``type: ./my_method.py:MyMethod``, of the same two forms.
 """
 
+import functools
 import hashlib
 import importlib
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -41,11 +43,16 @@ from pydantic.json_schema import GetJsonSchemaHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from sionna_cfisac.options import Options, null_is_default
+from sionna_cfisac.wording import suggestion
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indices from the root of a scenario, or of a section, to a value."""
 
 _IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
+
+
+_LINE_STYLES = ("-", "--", "-.", ":", "solid", "dashed", "dashdot", "dotted")
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}|#[0-9A-Fa-f]{3}|[a-z]+|tab:[a-z]+|C[0-9]")
 
 
 class Look(NamedTuple):
@@ -209,6 +216,12 @@ def imported(home: Any) -> Any:
 D = TypeVar("D")
 
 
+@functools.lru_cache(maxsize=16)
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Entry points of a group; looking for them reads a file of every package on ``path``."""
+    return tuple(sorted(entry_points(group=group), key=lambda entry: entry.name))
+
+
 class Kinds(Generic[D]):
     """All declarations of one sort: the package's own, of plug-ins, and in files.
 
@@ -242,7 +255,7 @@ class Kinds(Generic[D]):
     def plugins(self) -> dict[str, EntryPoint]:
         """Entry points by name, without the package's own names; the first installed wins."""
         found: dict[str, EntryPoint] = {}
-        for entry in sorted(entry_points(group=self.group), key=lambda entry: entry.name):
+        for entry in _installed(self.group, tuple(sys.path)):
             if entry.name not in self.own:
                 found.setdefault(entry.name, entry)
         return found
@@ -435,6 +448,27 @@ def _check_home(kind: type[Kind]) -> None:
         raise ValueError(
             f"home: expected a class, a function or 'package.module:name', got {kind.home!r}"
         )
+    if kind.look is not None:
+        _check_look(kind.look)
+    parameters = inspect.signature(home).parameters
+    if "make" in vars(kind) or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = list(kind.option_parameters(home))
+    for name in kind.model_fields:
+        if name not in known and name not in kind.kinds.base.model_fields:
+            raise ValueError(
+                f"option '{name}': expected an argument of {home.__name__}{suggestion(name, known)}"
+            )
+
+
+def _check_look(look: Look) -> None:
+    """Refuse a style that Matplotlib would refuse after the run."""
+    if look.linestyle not in _LINE_STYLES and not isinstance(look.linestyle, tuple):
+        raise ValueError(
+            f"look: expected a line style of {', '.join(_LINE_STYLES)}, got {look.linestyle!r}"
+        )
+    if not isinstance(look.color, str) or not _COLOR.fullmatch(look.color):
+        raise ValueError(f"look: expected a colour like #0072B2 or its name, got {look.color!r}")
 
 
 def type_of(value: Any) -> Any:
@@ -461,6 +495,10 @@ def declared(module: dict[str, Any], base: type[K]) -> Iterator[type[K]]:
             yield value
 
 
+_FAILED: dict[str, str] = {}
+"""Modules that could not be made, and why; what failed once is not run again."""
+
+
 def _module_of(file: Path) -> tuple[ModuleType, str]:
     """The module that a Python file makes, and the SHA-256 of the code that made it."""
     try:
@@ -471,6 +509,8 @@ def _module_of(file: Path) -> tuple[ModuleType, str]:
     # the same file is run once; a changed one is another module
     place = hashlib.sha256(str(file.resolve()).encode()).hexdigest()
     name = f"_cfisac_{place[:16]}_{checksum[:16]}"
+    if name in _FAILED:
+        raise ValueError(_FAILED[name])
     if name not in sys.modules:
         print(f"running the code of {file}", file=sys.stderr)
         module = ModuleType(name)
@@ -483,9 +523,14 @@ def _module_of(file: Path) -> tuple[ModuleType, str]:
             if not isinstance(error, Exception | SystemExit):
                 raise
             # whatever somebody's file raises at import is the reason to show
-            raise ValueError(
-                f"{file} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+            where = [f.lineno for f in traceback.extract_tb(error.__traceback__)
+                     if f.filename == str(file)]  # fmt: skip
+            line = error.lineno if isinstance(error, SyntaxError) else (where or [None])[-1]
+            _FAILED[name] = (
+                f"{file}{'' if line is None else f':{line}'} cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            )
+            raise ValueError(_FAILED[name]) from error
     return sys.modules[name], checksum
 
 

@@ -1,5 +1,6 @@
 """A kind is one class and one declaration: as the package's own, as a plug-in, in a file."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sionna_cfisac.kinds import OptionKinds, imported
 from sionna_cfisac.measures import MEASURES
 from sionna_cfisac.plots import style
 from sionna_cfisac.scenario.catalogue import catalogue
+from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.file.errors import ScenarioError
 from sionna_cfisac.scenario.schema.json_schema import json_schema
@@ -221,7 +223,9 @@ def test_they_are_checked_as_the_package_s_own(
 def test_a_file_that_breaks_says_so(tmp_path: Path) -> None:
     Path("my_toys.py").write_text("1 / 0\n")
     Path("s.yaml").write_text(SCENARIO.format("rayleigh", "./my_toys.py:Tilted", "sum_rate"))
-    with pytest.raises(ScenarioError, match=r"my_toys\.py cannot be imported: ZeroDivisionError"):
+    with pytest.raises(
+        ScenarioError, match=r"my_toys\.py:\d+ cannot be imported: ZeroDivisionError"
+    ):
         load_study("s.yaml")
 
 
@@ -392,7 +396,7 @@ def test_the_checksum_is_that_of_the_code_that_ran() -> None:
         ("    home = TiltedBeamformer\n", "", "home: expected a class, a function or 'package"),
         ("home = TiltedBeamformer", "home = 'nowhere:X'", "home 'nowhere:X' cannot be imported"),
         ("\nclass StrongChannel", "raise SystemExit(3)\nclass StrongChannel",
-         "my_toys.py cannot be imported: SystemExit: 3"),
+         "cannot be imported: SystemExit: 3"),
     ],
 )  # fmt: skip
 def test_wrong_declarations_are_refused_when_they_are_checked(
@@ -421,7 +425,7 @@ def test_a_network_in_a_file_is_declared_as_the_package_s_own(
     network = (
         "from pydantic import Field\n"
         "from sionna_cfisac.beamforming.methods import Architecture\n"
-        "class Net:\n    pass\n"
+        "class Net:\n    def __init__(self, width):\n        pass\n"
         'class MyNet(Architecture):\n    """A network."""\n'
         "    name = 'my_net'\n    home = Net\n"
         "    width: int = Field(4, description='Width')\n"
@@ -453,3 +457,57 @@ def test_a_channel_that_knows_one_kind_of_gain_takes_no_other() -> None:
     assert kind.make({"num_aps": 3, "sensing_gain": "exponential"}).num_aps == 3
     with pytest.raises(ValueError, match="sensing_gain: expected exponential on channel"):
         kind.make({"num_aps": 3, "sensing_gain": "unit"})
+
+
+def test_what_the_documentation_shows_works() -> None:
+    text = (Path(__file__).parents[1] / "docs/develop.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    declaration, layer, channel, measure = blocks[:4]
+    functions = (
+        "from keras import ops\nfrom sionna_cfisac.channel import CellFreeChannel\n"
+        "class StrongChannel(CellFreeChannel):\n"
+        "    def __init__(self, *args, power=2.0, **options):\n"
+        "        super().__init__(*args, **options)\n"
+        "def mean_gain(state, f):\n    return ops.mean(ops.abs(state.h) ** 2, axis=(1, 2, 3))\n"
+    )
+    code = "\n".join([layer, functions, declaration, channel, measure])
+    # in a file, classes stand where strings are that say where they are
+    code = re.sub(r'"sionna_cfisac\.[\w.]+:(\w+)"', r"\1", code)
+    Path("documented.py").write_text(code)
+    Path("s.yaml").write_text(
+        "schema_version: 1\nname: x\nnetwork: {num_aps: 2, num_tx_ant: 3}\n"
+        "channel: {type: ./documented.py:Strong, power: 3}\n"
+        "beamformers: [{type: ./documented.py:Tilted, taper: 0.5}]\n"
+        "measure: [./documented.py:mean_gain]\nsamples: 20\n"
+    )
+    result = engine_of(load_study("s.yaml").scenario).run()
+    assert result.values["tilted"]["mean_gain"].shape == (20,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("taper: float", "tapr: float", "option 'tapr': expected an argument of TiltedBeamformer; "
+         "did you mean 'taper'?"),
+        ('"h", ":"', '"h", "dotty"', "look: expected a line style of -, --, -., :, solid, dashed,"),
+        ('"#123456"', "12", "look: expected a colour like #0072B2 or its name, got 12"),
+    ],
+)  # fmt: skip
+def test_a_declaration_that_would_fail_later_is_refused(old: str, new: str, message: str) -> None:
+    assert old in TOYS
+    Path("my_toys.py").write_text(TOYS.replace(old, new))
+    Path("s.yaml").write_text(
+        "schema_version: 1\nname: x\nbeamformers: [./my_toys.py:Tilted]\nmeasure: [sum_rate]\n"
+    )
+    with pytest.raises(ScenarioError, match=re.escape(message)):
+        load_study("s.yaml")
+
+
+def test_a_file_that_fails_is_run_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.py").write_text("import sys\nprint('ran', file=sys.stderr)\n1 / 0\n")
+    Path("s.yaml").write_text(
+        "schema_version: 1\nname: x\nbeamformers: ['./bad.py:X', './bad.py:Y']\n"
+    )
+    with pytest.raises(ScenarioError, match=r"bad\.py:3 cannot be imported: ZeroDivisionError"):
+        load_study("s.yaml")
+    assert capsys.readouterr().err.count("ran\n") == 1

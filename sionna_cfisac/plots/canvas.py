@@ -30,13 +30,14 @@ def figure(height: float, entries: int) -> Iterator[Figure]:
 
 def line_style(look: Look) -> dict[str, Any]:
     """Arguments of a matplotlib line for a style, such that lines that coincide show through."""
+    known = look.linestyle in style.GAPS
     return {
         "color": look.color,
         "marker": look.marker,
         "linestyle": look.linestyle,
         "markerfacecolor": "none",
         # what has gaps lies above what has none
-        "zorder": 2.0 + 0.1 * style.GAPS.index(look.linestyle),
+        "zorder": 2.0 + 0.1 * (style.GAPS.index(look.linestyle) if known else len(style.GAPS)),
     }
 
 

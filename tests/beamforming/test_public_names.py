@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import keras
+import method_table
 import pytest
 
 from sionna_cfisac import beamforming
 from sionna_cfisac.beamforming import DualGNNBeamformer, HeteroGNNBeamformer
+from sionna_cfisac.beamforming.methods import METHODS
 
 ROOM = Path(beamforming.__file__).parent
 # what each part of the room may import from the others; rules are light, and anyone's
@@ -134,3 +136,8 @@ def test_a_wrong_argument_is_an_error_of_types(tmp_path, monkeypatch):
     found = [int(x) for x in re.findall(r"use\.py:(\d+): error", report)]
     wrong = [i for i, line in enumerate(USE.splitlines(), 1) if "# wrong" in line]
     assert sorted(set(found)) == wrong, report
+
+
+def test_every_method_is_in_the_table_of_properties():
+    made = {type(method.make()) for method in method_table.METHODS.values()}
+    assert {kind.implementation() for kind in METHODS.own.values()} <= made
