@@ -19,6 +19,8 @@ from sionna_cfisac.scenario.file.errors import Problem, RunError, ScenarioError
 
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
+MAX_SHOWN = 50
+"""Errors of a file that are printed."""
 
 app = typer.Typer(
     add_completion=False,
@@ -42,6 +44,8 @@ Fast = Annotated[
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    # before anything, a file of the user's as well, loads TensorFlow
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -51,9 +55,11 @@ def main() -> NoReturn:
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ScenarioError as error:
         code = EXIT_WRONG_INPUT
-        print(error, file=sys.stderr)
+        for problem in error.problems[:MAX_SHOWN]:
+            print(problem, file=sys.stderr)
         if len(error.problems) > 1:
-            print(f"{len(error.problems)} errors", file=sys.stderr)
+            shown = f", the first {MAX_SHOWN} shown" if len(error.problems) > MAX_SHOWN else ""
+            print(f"{len(error.problems)} errors{shown}", file=sys.stderr)
     except BrokenPipeError:
         # whoever reads our output has seen enough; Python must not flush into the closed pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -279,8 +285,7 @@ def _interruptible(state: str) -> Iterator[None]:
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Keep what TensorFlow's C++ side says while it loads off the terminal, unless it fails."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
         yield
         return
     import tempfile

@@ -16,10 +16,26 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 Role = Literal["draw", "design", "measure", "show", "train"]
 """What a key can change: random draws, the beams, what is measured, how it is shown, a training."""
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Index = Annotated[int, Field(ge=0)]
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of positive numbers without a range of their own: their squares and ratios are still numbers."""
+MOST_ENTRIES = 10_000
+"""Of lists, and the most APs, UEs, antennas or targets."""
+
+Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Index = Annotated[int, Field(ge=0, le=10**9)]
+Size = Annotated[int, Field(ge=1, le=MOST_ENTRIES)]
+Steps = Annotated[int, Field(ge=0, le=1000)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Decibel = Annotated[float, Field(ge=-300, le=300)]
+Frequency = Annotated[float, Field(ge=1e3, le=1e12)]
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+Length = Annotated[float, Field(ge=1e-3, le=1e6)]
+Height = Annotated[float, Field(ge=0, le=1e6)]
+Speed = Annotated[float, Field(ge=0, le=1e5)]
+Angle = Annotated[float, Field(ge=-100, le=100)]
 
 
 @dataclass(frozen=True, init=False)
@@ -120,11 +136,11 @@ def number_or_list(value: Any) -> str:
 # tags in angle brackets are taken out of the paths of errors
 PositivePowers = Annotated[
     Annotated[Positive, Tag("<number>")]
-    | Annotated[list[Positive], Field(min_length=1), Tag("<list>")],
+    | Annotated[list[Positive], Field(min_length=1, max_length=MOST_ENTRIES), Tag("<list>")],
     Discriminator(number_or_list),
 ]
 NonNegativePowers = Annotated[
     Annotated[NonNegative, Tag("<number>")]
-    | Annotated[list[NonNegative], Field(min_length=1), Tag("<list>")],
+    | Annotated[list[NonNegative], Field(min_length=1, max_length=MOST_ENTRIES), Tag("<list>")],
     Discriminator(number_or_list),
 ]

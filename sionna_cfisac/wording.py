@@ -7,9 +7,28 @@ from typing import Any
 
 
 def show(value: Any, limit: int = 60) -> str:
-    """``repr`` of a value from a file, cut to a readable length."""
-    text = repr(value)
+    """A value of a file as one would write it there, cut to a readable length."""
+    text = _written(value, limit)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _written(value: Any, limit: int) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        # no more than is shown: a text can be as long as a file
+        return repr(value[: limit + 1])
+    if isinstance(value, float):
+        return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
+    # no more of long ones than can be seen
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_written(v, limit) for v in value[:limit])}]"
+    if isinstance(value, dict):
+        parts = list(value.items())[:limit]
+        return f"{{{', '.join(f'{key}: {_written(v, limit)}' for key, v in parts)}}}"
+    return repr(value)
 
 
 def suggestion(word: Any, candidates: Sequence[str]) -> str:

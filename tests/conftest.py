@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 GIBIBYTES_PER_WORKER = 4
 
@@ -26,6 +27,11 @@ os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "true")
 if "PYTEST_XDIST_WORKER" in os.environ:
     threads = max(1, _cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+
+# the suite is the same every time; what is thorough finds new cases
+settings.register_profile("suite", max_examples=150, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 from sionna_cfisac import cli  # noqa: E402
 from sionna_cfisac.beamforming import weights  # noqa: E402

@@ -15,7 +15,16 @@ from sionna_cfisac.beamforming.pretrained import find_weights
 from sionna_cfisac.beamforming.rules import null_space_conflicts, one_target_conflicts
 from sionna_cfisac.beamforming.weights import check_weights, read_card
 from sionna_cfisac.kinds import Conflict, KeyPath, Kind, Look, OptionKinds, declared, name_of
-from sionna_cfisac.options import Changes, Count, Index, NonNegative, Positive
+from sionna_cfisac.options import (
+    Changes,
+    Count,
+    NonNegative,
+    Positive,
+    Seed,
+    Size,
+    Steps,
+    Weight,
+)
 
 _HERE = "sionna_cfisac.beamforming"
 
@@ -204,7 +213,7 @@ class NullspaceSensing(Method):
 class Optimizer(Method):
     """Options that both optimisers take."""
 
-    max_iterations: Count = Field(200, description="Limit of the iterations")
+    max_iterations: Count = Field(200, le=10**6, description="Limit of the iterations")
     tolerance: Positive = Field(
         1e-8,
         le=1,
@@ -212,10 +221,11 @@ class Optimizer(Method):
     )
     num_starts: Count | None = Field(
         None,
+        le=10_000,
         description="Number of starting points, of which the best result is kept; "
         "default: chosen by the method from the sizes of the network",
     )
-    seed: Index = Field(0, description="Seed of the starting points after the first")
+    seed: Seed = Field(0, description="Seed of the starting points after the first")
 
 
 class WMMSE(Optimizer):
@@ -236,7 +246,7 @@ class Joint(Optimizer):
     look = Look("#0072B2", "o", "-")
     targets = "one"
 
-    sensing_weight: NonNegative | None = Field(
+    sensing_weight: Weight | None = Field(
         None, description="Weight that the method optimises for; default objective.sensing_weight"
     )
 
@@ -288,7 +298,7 @@ class Network(Method):
     """What can be said of it in a training."""
 
     weights: str = Field(min_length=1)
-    sensing_weight: NonNegative | None = Field(
+    sensing_weight: Weight | None = Field(
         None,
         description="Weight that the network is told, if it reads one; default "
         "objective.sensing_weight",
@@ -318,8 +328,8 @@ class HeteroGNNArchitecture(Architecture):
     home = f"{_HERE}.networks.hetero_gnn:HeteroGNNBeamformer"
     antennas = "fixed"
 
-    hidden_dim: Count = Field(256, description="Width of vertices and edges")
-    num_layers: Count = Field(4, description="Number of hidden layers")
+    hidden_dim: Size = Field(256, description="Width of vertices and edges")
+    num_layers: Size = Field(4, le=1000, description="Number of hidden layers")
     aggregation: Literal["mean", "sum"] = Field(
         "mean", description="How a vertex aggregates its edges"
     )
@@ -359,9 +369,9 @@ class ClosedFormDual(Method):
     look = Look("#999999", "h", (0, (3, 2)))
     targets = "one"
 
-    refine: Index = Field(3, description="Number of power steps")
-    polish: Index = Field(0, description="Number of minorise-maximise steps after them")
-    sensing_weight: NonNegative | None = Field(
+    refine: Steps = Field(3, description="Number of power steps")
+    polish: Steps = Field(0, description="Number of minorise-maximise steps after them")
+    sensing_weight: Weight | None = Field(
         None, description="Weight that the method designs for; default objective.sensing_weight"
     )
 
@@ -374,11 +384,11 @@ class DualGNNArchitecture(Architecture):
     targets = "one"
     training_options = ("refine", "polish")
 
-    hidden_dim: Count = Field(32, description="Width of vertices and edges")
-    num_layers: Count = Field(3, description="Number of rounds of messages")
+    hidden_dim: Size = Field(32, description="Width of vertices and edges")
+    num_layers: Size = Field(3, le=1000, description="Number of rounds of messages")
     negative_slope: float = Field(0.1, ge=0, le=1, description="Slope of the leaky ReLU below zero")
-    refine: Index = Field(1, description="Number of power steps to train through")
-    polish: Index = Field(3, description="Number of minorise-maximise steps to train through")
+    refine: Steps = Field(1, description="Number of power steps to train through")
+    polish: Steps = Field(3, description="Number of minorise-maximise steps to train through")
 
 
 class DualGNN(Network):
@@ -396,8 +406,8 @@ class DualGNN(Network):
         min_length=1,
         description="Weights of the package ('cfisac list' shows them), or a file NAME.weights.h5",
     )
-    refine: Index = Field(1, description="Number of power steps")
-    polish: Index = Field(3, description="Number of minorise-maximise steps after them")
+    refine: Steps = Field(1, description="Number of power steps")
+    polish: Steps = Field(3, description="Number of minorise-maximise steps after them")
 
 
 METHODS = OptionKinds(

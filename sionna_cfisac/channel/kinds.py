@@ -13,11 +13,21 @@ from pydantic import Discriminator, Field, Tag
 
 from sionna_cfisac.channel.rules import angle_conflicts
 from sionna_cfisac.kinds import Conflict, KeyPath, Kind, OptionKinds, declared, imported
-from sionna_cfisac.options import Changes, NonNegative, Positive
+from sionna_cfisac.options import (
+    MOST_ENTRIES,
+    Angle,
+    Changes,
+    Coordinate,
+    Decibel,
+    Frequency,
+    Height,
+    Length,
+    Speed,
+)
 from sionna_cfisac.radio import THERMAL_NOISE, UNIT_SCALE_NOISE, URBAN_UE_HEIGHTS, urban_conflicts
 
-Position = Annotated[list[float], Field(min_length=2, max_length=3)]
-Positions = Annotated[list[Position], Field(min_length=1)]
+Position = Annotated[list[Coordinate], Field(min_length=2, max_length=3)]
+Positions = Annotated[list[Position], Field(min_length=1, max_length=MOST_ENTRIES)]
 
 _HERE = "sionna_cfisac.channel"
 
@@ -108,7 +118,7 @@ class Rayleigh(ChannelKind):
     home = f"{_HERE}.rayleigh:CellFreeChannel"
     written_defaults_count = True
 
-    angle_range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+    angle_range: Annotated[list[Angle], Field(min_length=2, max_length=2)] = Field(
         [0.0, math.pi / 2],
         description="Interval [low, high) of the targets' angles from broadside in radian; "
         "default [0, pi/2)",
@@ -129,7 +139,7 @@ class Placed(ChannelKind):
     placed = True
     written_defaults_count = True
 
-    area: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
+    area: Annotated[list[Length], Field(min_length=2, max_length=2)] = Field(
         [400.0, 400.0], description="Width and height of the area in metres"
     )
     ap_positions: Positions | None = Field(
@@ -144,14 +154,16 @@ class Placed(ChannelKind):
         None,
         description="[x, y] or [x, y, z] of every target in metres; default: at random per channel",
     )
-    ap_height: NonNegative = Field(10.0, description="Height of the APs in metres")
-    ue_height: NonNegative = Field(1.5, description="Height of the UEs in metres")
-    target_height: NonNegative = Field(1.5, description="Height of the targets in metres")
-    ap_orientations: Annotated[list[float], Field(min_length=1)] | None = Field(
+    ap_height: Height = Field(10.0, description="Height of the APs in metres")
+    ue_height: Height = Field(1.5, description="Height of the UEs in metres")
+    target_height: Height = Field(1.5, description="Height of the targets in metres")
+    ap_orientations: list[Angle] | None = Field(
         None,
+        min_length=1,
+        max_length=MOST_ENTRIES,
         description="Azimuth of every AP's broadside in radian; default: towards the area's centre",
     )
-    carrier_frequency: Positive = Field(3.5e9, description="Carrier frequency in Hz")
+    carrier_frequency: Frequency = Field(3.5e9, description="Carrier frequency in Hz")
 
     def lists(self) -> Iterator[tuple[KeyPath, Any, str]]:
         """Positions and orientations."""
@@ -184,6 +196,11 @@ class Placed(ChannelKind):
             yield Conflict((keys[where],), message, (where_from,))
 
 
+KTable = Annotated[
+    list[Annotated[list[Decibel], Field(max_length=MOST_ENTRIES)]], Field(max_length=MOST_ENTRIES)
+]
+
+
 def _number_or_table(value: Any) -> str:
     return "<table>" if isinstance(value, list) else "<number>"
 
@@ -196,8 +213,10 @@ class Topology(Placed):
     path_loss: Literal["log_distance", "umi", "uma", "free_space"] = Field(
         "log_distance", description="Path-loss model"
     )
-    path_loss_exponent: Positive = Field(3.0, description="Exponent of the log-distance model")
-    reference_loss_db: float | None = Field(
+    path_loss_exponent: float = Field(
+        3.0, ge=0.1, le=20, description="Exponent of the log-distance model"
+    )
+    reference_loss_db: Decibel | None = Field(
         None, description="Loss at 1 m of the log-distance model in dB; default: free space"
     )
     line_of_sight: Literal[True, False, "random"] = Field(
@@ -205,12 +224,12 @@ class Topology(Placed):
         description="Whether umi and uma links have a line of sight: true, false, or random with "
         "3GPP's probability",
     )
-    shadowing_std_db: NonNegative = Field(
-        0.0, description="Standard deviation of log-normal shadowing in dB"
+    shadowing_std_db: float = Field(
+        0.0, ge=0, le=100, description="Standard deviation of log-normal shadowing in dB"
     )
     k_factor_db: (
         Annotated[
-            Annotated[float, Tag("<number>")] | Annotated[list[list[float]], Tag("<table>")],
+            Annotated[Decibel, Tag("<number>")] | Annotated[KTable, Tag("<table>")],
             Discriminator(_number_or_table),
         ]
         | None
@@ -245,7 +264,7 @@ class Urban(Placed):
         "probability",
     )
     shadowing: bool = Field(True, description="Whether links are shadowed")
-    speed: NonNegative = Field(0.0, description="Speed of the UEs in m/s, in random directions")
+    speed: Speed = Field(0.0, description="Speed of the UEs in m/s, in random directions")
     antenna_pattern: Literal["omni", "38.901"] = Field(
         "omni", description="Pattern of the APs' antenna elements"
     )
@@ -279,9 +298,11 @@ class TDL(ChannelKind):
     model: Literal["A", "B", "C", "D", "E", "A30", "B100", "C300"] = Field(
         "A", description="Power delay profile"
     )
-    delay_spread: Positive = Field(100e-9, description="RMS delay spread in seconds")
-    carrier_frequency: Positive = Field(3.5e9, description="Carrier frequency in Hz")
-    speed: NonNegative = Field(0.0, description="Speed of the UEs in m/s")
+    delay_spread: float = Field(
+        100e-9, ge=1e-12, le=1e-3, description="RMS delay spread in seconds"
+    )
+    carrier_frequency: Frequency = Field(3.5e9, description="Carrier frequency in Hz")
+    speed: Speed = Field(0.0, description="Speed of the UEs in m/s")
 
     def make_for_link(self, layer: Any, precision: str) -> Any:
         """Sionna's model, drawn anew for every pair of AP and UE."""

@@ -15,14 +15,17 @@ from sionna_cfisac.kinds import KeyPath
 from sionna_cfisac.scenario.engines.choice import engine_for
 from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, read_document
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
+from sionna_cfisac.scenario.file.yaml import YAMLProblemError
 from sionna_cfisac.scenario.rules.check import check_values
 from sionna_cfisac.scenario.schema.keys import may_be_fast, may_be_swept
 from sionna_cfisac.scenario.schema.resolved import resolved
-from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
+from sionna_cfisac.scenario.schema.scenario import MAX_FAST_KEYS, ScenarioSpec
 from sionna_cfisac.scenario.schema.sweep import RangeValues
 from sionna_cfisac.wording import show
 
 MAX_CONDITIONS = 10_000
+MAX_SWEPT_KEYS = 50
+_OF_NO_CONDITION = ("description", "sweep", "fast")
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,11 @@ class Study:
 
     def values(self, column: str) -> list[Any]:
         """Different values of a swept key, in the order of the sweep."""
-        found: list[Any] = []
-        for condition in self.conditions:
-            value = condition.columns[column]
-            if not any(_same(value, other) for other in found):
-                found.append(value)
-        return found
+        values = (condition.columns[column] for condition in self.conditions)
+        found: dict[Any, Any] = {}
+        for value in values:
+            found.setdefault(_comparable(value), value)
+        return list(found.values())
 
 
 def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = False) -> Study:
@@ -167,8 +169,9 @@ def _parse(overrides: Iterable[str]) -> tuple[list[tuple[str, Any]], list[Proble
             continue
         try:
             options.append((key, parse_value(value)))
-        except ValueError as error:
-            problems.append(Problem(f"--set {key}", key, f"not valid YAML: {error}"))
+        except YAMLProblemError as error:
+            where = dotted((key, *error.key))
+            problems.append(Problem(f"--set {key}", where, error.message))
     return options, problems
 
 
@@ -190,7 +193,7 @@ def _apply_fast(document: Document) -> list[Problem]:
         if value is not None:
             document.set(engine.amount_key, value, "--fast")
         return []
-    if not isinstance(section, dict):
+    if not isinstance(section, dict) or len(section) > MAX_FAST_KEYS:
         return []  # the schema says so
     problems: list[Problem] = []
     for key, value in section.items():
@@ -220,7 +223,7 @@ def _check(
         known=known,
     )
     check = partial(check_values, folder=document.folder, weights=weights, known=known)
-    grid, more = _conditions(document, axes, findings, check)
+    grid, more = _conditions(document, axes, scenario, findings, check)
     problems = [document.problem(path, message) for path, message in findings] + problems + more
     if problems or scenario is None:
         return None, problems
@@ -262,6 +265,9 @@ def _axes(document: Document) -> tuple[list[_Axis], list[Problem]]:
     sweep = document.tree.get("sweep", {})
     if not isinstance(sweep, dict):
         return [], []  # the schema says so
+    if len(sweep) > MAX_SWEPT_KEYS:
+        message = f"expected at most {MAX_SWEPT_KEYS} keys, got {len(sweep)}"
+        return [], [document.problem(("sweep",), message)]
     problems: list[Problem] = []
     axes: list[_Axis] = []
     for key, values in sweep.items():
@@ -298,16 +304,16 @@ def _wrong(
         for theirs in _keys(other) if other != key else ():
             if any(one == theirs or one.startswith(f"{theirs}.") for one in keys):
                 yield document.problem(path, f"overlaps with sweep.{other}")
-    forms = _long_forms(values)
-    for index, value in enumerate(values):
+    first: dict[Any, int] = {}
+    for index, (value, form) in enumerate(zip(values, _long_forms(values), strict=True)):
         if len(keys) > 1 and not (isinstance(value, list) and len(value) == len(keys)):
             yield document.problem(
                 (*path, index),
                 f"expected a list of {len(keys)} values, one for each key, got {show(value)}",
             )
-        same = [i for i in range(index) if _same(forms[i], forms[index])]
-        if same:
-            message = f"{show(value)} is already in the list, at index {same[0]}"
+        before = first.setdefault(_comparable(form), index)
+        if before != index:
+            message = f"{show(value)} is already in the list, at index {before}"
             yield document.problem((*path, index), message)
 
 
@@ -315,8 +321,13 @@ def _keys(key: str) -> list[str]:
     return [one.strip() for one in key.split(",")]
 
 
-def _same(x: Any, y: Any) -> bool:
-    return x == y and isinstance(x, bool) == isinstance(y, bool)
+def _comparable(value: Any) -> Any:
+    """Something that can be looked up, equal for equal values: 1 and 1.0 are, 1 and true not."""
+    if isinstance(value, dict):
+        return frozenset((key, _comparable(inner)) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(_comparable(inner) for inner in value)
+    return (type(value), value) if isinstance(value, bool) else value
 
 
 def _axis(key: str, values: list[Any]) -> _Axis:
@@ -347,6 +358,7 @@ def _parts(key: str, value: Any) -> Iterator[str]:
 def _conditions(
     document: Document,
     axes: list[_Axis],
+    whole: ScenarioSpec | None,
     own: list[tuple[KeyPath, str]],
     check: Callable[..., tuple[ScenarioSpec | None, list[tuple[KeyPath, str]]]],
 ) -> tuple[list[Condition], list[Problem]]:
@@ -358,10 +370,14 @@ def _conditions(
     before = set(own)
     problems: list[Problem] = []
     found: list[Condition] = []
+    # what says nothing of a single condition is not checked again in each of many
+    tree = {key: v for key, v in document.tree.items() if key not in _OF_NO_CONDITION}
+    common = Document(tree, document.places, document.folder)
+    kept = {} if whole is None else {key: getattr(whole, key) for key in _OF_NO_CONDITION}
     for index, positions in enumerate(
         itertools.product(*(range(len(axis.points)) for axis in axes))
     ):
-        candidate = document.copy()
+        candidate = common.copy()
         swept: dict[KeyPath, str] = {}
         try:
             for axis, position in zip(axes, positions, strict=True):
@@ -386,7 +402,7 @@ def _conditions(
                     column: value_at(written, column) if value is None else value
                     for column, value in values.items()
                 }
-            found.append(Condition(index, values, scenario))
+            found.append(Condition(index, values, scenario.model_copy(update=kept)))
     return found, list(dict.fromkeys(problems))
 
 

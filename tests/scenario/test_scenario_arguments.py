@@ -1,6 +1,7 @@
 """Every argument of a channel or beamformer can be given in a scenario file, and arrives."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from sionna_cfisac.scenario.engines.channels import make_channel
 from sionna_cfisac.scenario.engines.link import make_link
 from sionna_cfisac.scenario.engines.training import make_network
 from sionna_cfisac.scenario.file.errors import ScenarioError
+from sionna_cfisac.scenario.schema.json_schema import json_schema
 from sionna_cfisac.scenario.schema.link import CSISpec, LinkSpec
 from sionna_cfisac.scenario.study import study_of
 
@@ -257,3 +259,25 @@ def test_every_argument_of_a_link_has_a_key_and_its_default(
         if written[name] != (list(value) if isinstance(value, tuple) else value)
     }
     assert different == {name: pair for name, pair in OTHER_DEFAULTS.items() if name in usual}
+
+
+def _unbounded(node: Any, path: str = "") -> Iterator[str]:
+    """Where a JSON Schema has a number without a lowest and highest value, or an endless list."""
+    if isinstance(node, list):
+        for index, inner in enumerate(node):
+            yield from _unbounded(inner, f"{path}/{index}")
+    if not isinstance(node, dict):
+        return
+    if node.get("type") in ("number", "integer") and not {"const", "enum"} & set(node):
+        low = {"minimum", "exclusiveMinimum"} & set(node)
+        high = {"maximum", "exclusiveMaximum"} & set(node)
+        if not low or not high:
+            yield path
+    if node.get("type") == "array" and "maxItems" not in node:
+        yield path
+    for key, inner in node.items():
+        yield from _unbounded(inner, f"{path}/{key}")
+
+
+def test_every_number_has_a_range() -> None:
+    assert list(_unbounded(json_schema())) == []

@@ -65,7 +65,7 @@ def problems(tmp_path: Path) -> Callable[..., list[str]]:
         (
             "num_users: 2",
             "num_users: true",
-            "s.yaml:3: network.num_users: expected an integer, got True",
+            "s.yaml:3: network.num_users: expected an integer, got true",
         ),
         (
             "num_users: 2",
@@ -80,12 +80,12 @@ def problems(tmp_path: Path) -> Callable[..., list[str]]:
         (
             "noise_power: 0.1",
             "noise_power: .nan",
-            "s.yaml:4: noise_power: expected a finite number, got nan",
+            "s.yaml:4: noise_power: expected a finite number, got .nan",
         ),
         (
             "noise_power: 0.1",
             "noise_power: .inf",
-            "s.yaml:4: noise_power: expected a finite number, got inf",
+            "s.yaml:4: noise_power: expected a finite number, got .inf",
         ),
         (
             "noise_power: 0.1",
@@ -123,9 +123,13 @@ def problems(tmp_path: Path) -> Callable[..., list[str]]:
             "s.yaml:6: sensing.gain: radar needs pos",
         ),
         ("measure: [sum_rate]", "reference: rzff", "did you mean 'rzf'?"),
-        ("measure: [sum_rate]", "name: other", 'found duplicate key "name"'),
+        (
+            "measure: [sum_rate]",
+            "name: other",
+            "name: expected every key once, got it again after line 2",
+        ),
         ("schema_version: 1", "schema_version: 2", "s.yaml:1: schema_version: expected 1, got 2"),
-        ("name: good", "name: 2020-01-01", "s.yaml:2: name: expected text, got datetime.date"),
+        ("name: good", "name: 2020.5", "s.yaml:2: name: expected text, got 2020.5"),
         ("schema_version: 1\n", "", "s.yaml:1: schema_version: this key is required"),
         ("name: good", "name: ../up", "s.yaml:2: name: expected letters"),
     ],
@@ -198,7 +202,7 @@ def test_a_sweep_that_breaks_something_else_names_the_value_and_the_victim(
         ),
         (b"schema_version: 1\nnetwork: {num_aps: 3,\n", "s.yaml:3: not valid YAML"),
         (b"a: 1\n b: 2\n", "s.yaml:2: not valid YAML"),
-        (b"1: 2\n", "s.yaml:1: 1: expected a key in letters, got 1"),
+        (b"1: 2\n", "s.yaml:1: expected a key in letters, got 1"),
         (b"a: 1\n---\nb: 2\n", "not valid YAML"),
     ],
 )

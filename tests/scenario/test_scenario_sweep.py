@@ -86,11 +86,12 @@ def test_sections_give_a_column_a_key() -> None:
         ({"network, network.num_aps": [[{"num_users": 3}, 4]]},
          "sweep.network, network.num_aps: expected different keys, joined by commas"),
         ({"channel": ["rayleigh", {"type": "rayleigh"}]},
-         "sweep.channel.1: {'type': 'rayleigh'} is already in the list, at index 0"),
+         "sweep.channel.1: {type: 'rayleigh'} is already in the list, at index 0"),
         ({"noise_power, seed": [[1, 2]], "seed": [1]},
          "sweep.seed: overlaps with sweep.noise_power, seed"),
         ({"noise_power, seed": [[1, 2], [-1, 3]]},
-         "sweep.noise_power, seed.1: expected a number above 0, got -1"),
+         "sweep.noise_power, seed.1: expected a number above 0, got -1; "
+             "powers are linear: -1 dBm are 0.0007943 W, -1 dB 0.7943"),
         ({"training.steps": [1, 2]}, "sweep.training.steps: this key cannot be swept"),
     ],
 )  # fmt: skip

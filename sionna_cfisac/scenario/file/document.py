@@ -1,18 +1,12 @@
 """A scenario file as plain data that still knows where each value came from."""
 
 import copy
-import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.reader import ReaderError
-
 from sionna_cfisac.kinds import KeyPath
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
+from sionna_cfisac.scenario.file.yaml import Node, YAMLProblemError, read_yaml
 from sionna_cfisac.wording import show
 
 DOTTED_SECTIONS = ("sweep", "fast")
@@ -32,7 +26,7 @@ class Document:
     tree : dict
         Plain values: dict, list, str, int, float, bool, None
     places : dict
-        Path -> ``FILE:LINE`` or command-line option
+        Path -> ``FILE:LINE``, of what is not set later
     folder : Path or None
         What files that it names are relative to; the working directory by default
     """
@@ -43,13 +37,20 @@ class Document:
         self.tree = tree
         self.places = places
         self.folder = folder
+        self._set: dict[KeyPath, str] = {}
 
     def copy(self) -> "Document":
         """An independent copy."""
-        return Document(copy.deepcopy(self.tree), dict(self.places), self.folder)
+        twin = Document(copy.deepcopy(self.tree), self.places, self.folder)
+        twin._set = dict(self._set)
+        return twin
 
     def where(self, path: KeyPath) -> str:
         """Place of a value, or of the nearest parent that stands in the file."""
+        # what was set stands where it was set, with all that is in it
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._set:
+                return self._set[path[:length]]
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
@@ -71,13 +72,12 @@ class Document:
         ScenarioError
             If the key leads through a value that has no parts, or past the end of a list
         """
-        path = self._set(key, value, place)
-        for known in [p for p in self.places if p[: len(path)] == path]:
-            del self.places[known]
-        self.places[path] = place
+        path = self._put(key, value, place)
+        self._set = {p: known for p, known in self._set.items() if p[: len(path)] != path}
+        self._set[path] = place
         return path
 
-    def _set(self, key: str, value: Any, place: str) -> KeyPath:
+    def _put(self, key: str, value: Any, place: str) -> KeyPath:
         steps = _split(key)
         node: Any = self.tree
         path: KeyPath = ()
@@ -145,20 +145,20 @@ def read_document(file: Path) -> Document:
                 )
             ]
         ) from None
-    loaded = _load(text, str(file))
-    if loaded is None:
+    try:
+        found = read_yaml(text)
+    except YAMLProblemError as error:
+        place = f"{file}:{error.line}"
+        raise ScenarioError([Problem(place, dotted(error.key), error.message)]) from None
+    if found is None:
         raise ScenarioError(
             [Problem(f"{file}:1", "", "the file is empty; 'cfisac init' prints a template")]
         )
-    if not isinstance(loaded, CommentedMap):
-        message = f"expected a mapping (key: value), got {_kind(loaded)}"
+    if not isinstance(found.value, dict):
+        message = f"expected a mapping (key: value), got {_kind(found)}"
         raise ScenarioError([Problem(f"{file}:1", "", message)])
-    places: dict[KeyPath, str] = {(): f"{file}:1"}
-    problems: list[Problem] = []
-    _collect(loaded, (), str(file), places, problems)
-    if problems:
-        raise ScenarioError(problems)
-    return Document(_plain(loaded), places, file.parent)
+    places = {path: f"{file}:{line}" for path, line in found.places()}
+    return Document(found.plain(), {(): f"{file}:1", **places}, file.parent)
 
 
 def parse_value(text: str) -> Any:
@@ -166,77 +166,12 @@ def parse_value(text: str) -> Any:
 
     Raises
     ------
-    ValueError
-        With the parser's reason
+    YAMLProblemError
+        If it is none, or more than a scenario needs
     """
-    try:
-        return _plain(_parser().load(io.StringIO(text)))
-    except YAMLError as error:
-        raise ValueError(getattr(error, "problem", None) or "not valid YAML") from None
+    found = read_yaml(text)
+    return None if found is None else found.plain()
 
 
-def _parser() -> YAML:
-    parser = YAML(typ="rt", pure=True)
-    parser.version = (1, 2)
-    return parser
-
-
-def _load(text: str, name: str) -> Any:
-    try:
-        return _parser().load(io.StringIO(text))
-    except ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        message = f"expected text, got the control character {error.character!r}"
-        raise ScenarioError([Problem(f"{name}:{line}", "", message)]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        reason = (error.problem or "not valid YAML").strip().splitlines()[0]
-        if error.context and error.context not in reason:
-            reason = f"{error.context.strip()}, {reason}"
-        raise ScenarioError([Problem(f"{name}:{line}", "", f"not valid YAML: {reason}")]) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        # ruamel.yaml lets some errors of int() and float() through
-        message = f"not valid YAML: {str(error).splitlines()[0]}"
-        raise ScenarioError([Problem(f"{name}:1", "", message)]) from None
-
-
-def _collect(
-    node: Any,
-    path: KeyPath,
-    name: str,
-    places: dict[KeyPath, str],
-    problems: list[Problem],
-) -> None:
-    """Note the line of every key and entry, and what YAML allows but a scenario does not."""
-    if isinstance(node, CommentedMap):
-        for key, value in node.items():
-            # keys that a merge (<<) brought in have no line of their own
-            line = node.lc.data[key][0] + 1 if key in (node.lc.data or {}) else None
-            child = (*path, str(key))
-            places[child] = places[path] if line is None else f"{name}:{line}"
-            if not isinstance(key, str):
-                message = f"expected a key in letters, got {show(_plain(key))}"
-                problems.append(Problem(places[child], dotted(child), message))
-            _collect(value, child, name, places, problems)
-    elif isinstance(node, CommentedSeq):
-        for index, value in enumerate(node):
-            child = (*path, index)
-            places[child] = f"{name}:{node.lc.data[index][0] + 1}"
-            _collect(value, child, name, places, problems)
-
-
-def _plain(node: Any) -> Any:
-    """Strip the parser's own types; whatever YAML tags made stays and fails the schema."""
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
-
-
-def _kind(node: Any) -> str:
-    return "a list" if isinstance(node, CommentedSeq) else f"the single value {show(node)}"
+def _kind(node: Node) -> str:
+    return "a list" if isinstance(node.value, list) else f"the single value {show(node.value)}"

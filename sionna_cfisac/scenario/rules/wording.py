@@ -1,11 +1,13 @@
 """What pydantic found wrong, said in the words of the file: place, key, reason, suggestion."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from sionna_cfisac.kinds import KeyPath, type_of
+from sionna_cfisac.options import SMALLEST
 from sionna_cfisac.scenario.file.document import dotted
 from sionna_cfisac.scenario.schema.keys import keys_at, kinds_at, schema_keys, values_at
 from sionna_cfisac.wording import closest, show, suggestion
@@ -30,6 +32,12 @@ _EXPECTED = {
 }
 
 
+_MEMBER = re.compile(r"<\w+>")
+
+MAX_HINTS = 200
+"""Errors beyond which no key is looked for that is meant: nobody misspells so many."""
+
+
 def findings(error: ValidationError, tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Path and message of every error.
 
@@ -40,12 +48,13 @@ def findings(error: ValidationError, tree: Any) -> Iterator[tuple[KeyPath, str]]
     tree : dict
         The values that were validated
     """
+    hints = error.error_count() <= MAX_HINTS
     for item in error.errors(include_url=False):
-        path = _clean(item["loc"])
+        path = _clean(item["loc"], item["type"])
         kind, value = item["type"], item["input"]
         context = dict(item.get("ctx", {}))
         if kind == "extra_forbidden":
-            yield path, f"unknown key{_key_hint(path, tree)}"
+            yield path, f"unknown key{_key_hint(path, tree) if hints else ''}"
         elif kind == "missing":
             yield path, "this key is required"
         elif kind.startswith("union_tag"):
@@ -60,29 +69,46 @@ def findings(error: ValidationError, tree: Any) -> Iterator[tuple[KeyPath, str]]
             yield path, str(context["error"])
         elif kind == "kind":
             yield path, context["reason"]
+        elif kind == "greater_than_equal" and context["ge"] == SMALLEST and value <= 0:
+            yield path, f"expected a number above 0, got {show(value)}{_power_hint(path, value)}"
         elif kind in _EXPECTED:
             expected = _EXPECTED[kind].format(**context)
             got = len(value) if kind == "too_long" else show(value)
-            yield path, f"expected {expected}, got {got}"
+            yield path, f"expected {expected}, got {got}{_power_hint(path, value)}"
         else:
             yield path, f"{item['msg']}, got {show(value)}"
 
 
-def _clean(location: tuple[str | int, ...]) -> KeyPath:
+def _clean(location: tuple[str | int, ...], kind: str) -> KeyPath:
     """Take out the names of union members, which pydantic puts between the keys."""
-    return tuple(step for step in location if not str(step).startswith("<"))
+    last = len(location) - 1
+    return tuple(
+        step
+        for index, step in enumerate(location)
+        if not (_MEMBER.fullmatch(str(step)) and (index < last or kind != "extra_forbidden"))
+    )
 
 
 def _key_hint(path: KeyPath, tree: Any) -> str:
     siblings = keys_at(path[:-1], tree)
     word = path[-1]
     if closest(word, siblings) is None:
-        # perhaps it is in the wrong section
+        # perhaps it is a key of another section
         elsewhere = {key.rsplit(".", 1)[-1]: key for key in schema_keys() if "." in key}
-        found = closest(word, list(elsewhere))
-        if found is not None and elsewhere[found].rpartition(".")[0] != dotted(path[:-1]):
-            return f"; did you mean '{elsewhere[found]}'?"
+        if word in elsewhere and elsewhere[word].rpartition(".")[0] != dotted(path[:-1]):
+            return f"; did you mean '{elsewhere[word]}'?"
     return suggestion(word, siblings)
+
+
+def _power_hint(path: KeyPath, value: Any) -> str:
+    """How a power in dB is written; no power is below zero."""
+    name = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if not name.endswith("_power") or not isinstance(value, int | float) or not -1e3 < value < 0:
+        return ""
+    return (
+        f"; powers are linear: {value:g} dBm are {10 ** (value / 10 - 3):.4g} W, "
+        f"{value:g} dB {10 ** (value / 10):.4g}"
+    )
 
 
 def _union(path: KeyPath, value: Any) -> tuple[KeyPath, str]:

@@ -5,7 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from sionna_cfisac.link.code_blocks import segment
-from sionna_cfisac.options import Changes, Count, Index, Options, Positive, null_is_default
+from sionna_cfisac.options import (
+    MOST_ENTRIES,
+    Changes,
+    Count,
+    Index,
+    Options,
+    Positive,
+    null_is_default,
+)
 from sionna_cfisac.radio import CODE_RATES, MODULATIONS
 
 UNCODED = "uncoded"
@@ -39,7 +47,10 @@ class LinkSpec(Options):
 
     # what a compiled link is told anew for every point of a curve only changes what is measured
     snr_db: Annotated[float | None, MEASURED] = Field(
-        None, description="SNR in dB; default: noise_power says how strong the noise is"
+        None,
+        ge=-100,
+        le=300,
+        description="SNR in dB; default: noise_power says how strong the noise is",
     )
     snr_definition: Literal["transmit", "ap", "receive"] = Field(
         "transmit",
@@ -54,12 +65,18 @@ class LinkSpec(Options):
         Discriminator(_number_or_word),
     ] = Field(0.5, description="Rate of the 5G LDPC code, or uncoded")
     # CellFreeOFDMLink's own default is 48
-    num_subcarriers: Count = Field(12, description="Number of subcarriers, all of them in use")
-    num_ofdm_symbols: Count = Field(14, description="OFDM symbols of a slot")
-    subcarrier_spacing: Positive = Field(30e3, description="Subcarrier spacing in Hz")
-    cyclic_prefix_length: Index = Field(0, description="In samples; only counts where UEs move")
+    num_subcarriers: Count = Field(
+        12, le=100_000, description="Number of subcarriers, all of them in use"
+    )
+    num_ofdm_symbols: Count = Field(14, le=10_000, description="OFDM symbols of a slot")
+    subcarrier_spacing: float = Field(30e3, ge=1, le=1e9, description="Subcarrier spacing in Hz")
+    cyclic_prefix_length: Index = Field(
+        0, le=100_000, description="In samples; only counts where UEs move"
+    )
     pilot_symbols: list[Index] = Field(
-        [2, 11], description="Indices of the OFDM symbols with pilots; [] for none"
+        [2, 11],
+        max_length=MOST_ENTRIES,
+        description="Indices of the OFDM symbols with pilots; [] for none",
     )
     estimation: Literal["perfect", "ls"] = Field(
         "perfect",
@@ -75,10 +92,10 @@ class LinkSpec(Options):
     demapping: Literal["app", "maxlog"] = Field(
         "app", description="Log-likelihood ratios of the demapper: exact, or the largest term"
     )
-    num_iterations: Count = Field(20, description="Iterations of the decoder")
+    num_iterations: Count = Field(20, le=10_000, description="Iterations of the decoder")
     # the seed of a batch has its number in it, so this one need not be in the seed of a condition
     slots_per_batch: Count = Field(
-        256, description="Slots drawn at once; another number draws other channels"
+        256, le=100_000, description="Slots drawn at once; another number draws other channels"
     )
     stop: StopSpec = Field(
         default_factory=lambda: StopSpec.model_validate({}), description="How long to simulate"
@@ -123,12 +140,14 @@ class CSISpec(Options):
     )
     pilot_snr_db: float | None = Field(
         None,
+        ge=-100,
+        le=300,
         description="SNR in dB, on a link of unit gain, of the pilots that an MMSE estimate is "
         "made from; instead of error_variance",
     )
     correlation: float = Field(
         1.0,
-        gt=0,
+        ge=1e-6,
         le=1,
         description="Correlation between the channel when it was estimated and when the beams are "
         "used",
@@ -145,7 +164,7 @@ class DetectionSpec(Options):
 
     changes = MEASURED
 
-    false_alarm: float = Field(1e-3, gt=0, lt=1, description="False-alarm probability")
+    false_alarm: float = Field(1e-3, ge=1e-12, lt=1, description="False-alarm probability")
     num_symbols: Count = Field(
         14,
         description="Number L of symbols that a decision is made from, those of different streams "
@@ -153,6 +172,8 @@ class DetectionSpec(Options):
     )
     gain_db: float = Field(
         0.0,
+        ge=-10_000,
+        le=300,
         description="Gain of the echoes in dB on top of what beams are made for: below 0 for a "
         "target that reflects less",
     )

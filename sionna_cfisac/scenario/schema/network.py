@@ -6,12 +6,12 @@ from pydantic import Field
 
 from sionna_cfisac.options import (
     Changes,
-    Count,
     NonNegative,
     NonNegativePowers,
     Options,
     Positive,
     PositivePowers,
+    Size,
 )
 
 DRAWN = Changes("draw", "train")
@@ -21,16 +21,16 @@ DESIGNED = Changes("design", "train")
 class NetworkSpec(Options):
     """Sizes and powers of the network; the paper's by default."""
 
-    num_aps: Annotated[Count, DRAWN] = Field(5, description="Number M of access points")
-    num_users: Annotated[Count, DRAWN] = Field(2, description="Number U of single-antenna UEs")
-    num_tx_ant: Annotated[Count, DRAWN] = Field(
+    num_aps: Annotated[Size, DRAWN] = Field(5, description="Number M of access points")
+    num_users: Annotated[Size, DRAWN] = Field(2, description="Number U of single-antenna UEs")
+    num_tx_ant: Annotated[Size, DRAWN] = Field(
         8, description="Number Nt of transmit antennas of each AP"
     )
-    num_rx_ant: Annotated[Count, Changes("measure")] = Field(
+    num_rx_ant: Annotated[Size, Changes("measure")] = Field(
         8,
         description="Number Nr of receive antennas of each AP, which only detection depends on",
     )
-    num_targets: Annotated[Count, DRAWN] = Field(1, description="Number T of targets")
+    num_targets: Annotated[Size, DRAWN] = Field(1, description="Number T of targets")
     total_power: Annotated[NonNegative, DESIGNED] = Field(
         1.0, description="Power of all APs together, shared equally; W where noise powers are in W"
     )

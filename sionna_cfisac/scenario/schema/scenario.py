@@ -9,13 +9,15 @@ from sionna_cfisac.beamforming.methods import Method, MethodEntry, Network
 from sionna_cfisac.channel.kinds import CHANNELS, ChannelEntry
 from sionna_cfisac.kinds import KeyPath
 from sionna_cfisac.measures import Measure, MeasureEntry, measure_named
-from sionna_cfisac.options import Changes, Count, Index, NonNegative, Options, PositivePowers
+from sionna_cfisac.options import Changes, Count, Options, PositivePowers, Weight
 from sionna_cfisac.scenario.schema.link import CSISpec, DetectionSpec, LinkSpec
 from sionna_cfisac.scenario.schema.network import DESIGNED, DRAWN, NetworkSpec, SensingSpec
 from sionna_cfisac.scenario.schema.sweep import SweepValues
 from sionna_cfisac.scenario.schema.training import TrainingSpec
 
 FigureName = Literal["tradeoff", "curves", "cdf", "beampattern"]
+
+MAX_FAST_KEYS = 100
 
 OF_THE_STUDY = Changes("show", swept=False)
 
@@ -24,7 +26,7 @@ class ObjectiveSpec(Options):
     """What the beams are for."""
 
     # the paper's; JointBeamformer's own default is 1
-    sensing_weight: Annotated[NonNegative, DESIGNED] = Field(
+    sensing_weight: Annotated[Weight, DESIGNED] = Field(
         2.0, description="Weight of sensing in the utility (8a), beta in the paper"
     )
 
@@ -55,7 +57,9 @@ class ScenarioSpec(Options):
     description: Annotated[str | None, OF_THE_STUDY] = Field(
         None, description="What the scenario is for, in words"
     )
-    seed: Annotated[Index, DRAWN] = Field(1, description="Seed of all random draws")
+    seed: Annotated[int, DRAWN] = Field(
+        1, ge=0, le=2**63 - 1, description="Seed of all random draws"
+    )
     network: NetworkSpec = Field(
         default_factory=lambda: NetworkSpec.model_validate({}), description="Sizes and powers"
     )
@@ -86,11 +90,12 @@ class ScenarioSpec(Options):
     beamformers: Annotated[list[MethodEntry], Changes("design", swept=False)] = Field(
         [],
         min_length=1,
+        max_length=100,
         description="Methods to compare, all on the same channels; required to run, not to train",
     )
-    measure: Annotated[list[MeasureEntry], Field(min_length=1), Changes("measure", swept=False)] = (
-        Field(["sum_rate", "sensing_snr", "utility"], description="What to measure, one row each")
-    )
+    measure: Annotated[
+        list[MeasureEntry], Field(min_length=1, max_length=100), Changes("measure", swept=False)
+    ] = Field(["sum_rate", "sensing_snr", "utility"], description="What to measure, one row each")
     upper_bound: UpperBoundSpec = Field(
         default_factory=lambda: UpperBoundSpec.model_validate({}),
         description="Options of the measure upper_bound",
@@ -122,11 +127,12 @@ class ScenarioSpec(Options):
     )
     fast: Annotated[dict[str, Any] | None, Changes("show", swept=False, fast=False)] = Field(
         None,
+        max_length=MAX_FAST_KEYS,
         description="Dotted key -> value that --fast sets; default: at most 50 samples, or 2000 "
         "code blocks of a link",
     )
     figures: Annotated[list[FigureName] | None, OF_THE_STUDY] = Field(
-        None, description="Figures to draw; default: those that the results allow"
+        None, max_length=100, description="Figures to draw; default: those that the results allow"
     )
 
     @property

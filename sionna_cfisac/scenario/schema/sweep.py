@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sionna_cfisac.options import Changes, Options
+from sionna_cfisac.options import LARGEST, MOST_ENTRIES, Changes, Options
 
 
 class RangeValues(Options):
@@ -12,9 +12,9 @@ class RangeValues(Options):
 
     changes = Changes("show", swept=False)
 
-    start: float = Field(description="First value")
-    stop: float = Field(description="Last value")
-    num: int = Field(ge=2, le=10_000, description="Number of values")
+    start: float = Field(ge=-LARGEST, le=LARGEST, description="First value")
+    stop: float = Field(ge=-LARGEST, le=LARGEST, description="Last value")
+    num: int = Field(ge=2, le=MOST_ENTRIES, description="Number of values")
     scale: Literal["linear", "log"] = Field(
         "linear", description="Whether the differences or the ratios of neighbours are equal"
     )
@@ -48,7 +48,7 @@ def _list_or_range(value: Any) -> str:
 
 
 SweepValues = Annotated[
-    Annotated[list[Any], Field(min_length=1), Tag("<list>")]
+    Annotated[list[Any], Field(min_length=1, max_length=MOST_ENTRIES), Tag("<list>")]
     | Annotated[RangeValues, Tag("<range>")],
     Discriminator(_list_or_range),
 ]

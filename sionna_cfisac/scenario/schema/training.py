@@ -14,6 +14,8 @@ from sionna_cfisac.options import (
     Options,
     Positive,
     PositivePowers,
+    Size,
+    Weight,
 )
 from sionna_cfisac.scenario.schema.network import SensingSpec
 from sionna_cfisac.training.rules import order_conflicts
@@ -28,12 +30,12 @@ class TrainingOptions(Options):
 class SizeSpec(TrainingOptions):
     """A size and kind of network to train on; what is not given is the scenario's."""
 
-    num_aps: Count | None = Field(None, description="Number M of access points")
-    num_users: Count | None = Field(None, description="Number U of UEs")
-    num_tx_ant: Count | None = Field(
+    num_aps: Size | None = Field(None, description="Number M of access points")
+    num_users: Size | None = Field(None, description="Number U of UEs")
+    num_tx_ant: Size | None = Field(
         None, description="Number Nt of transmit antennas; only dual_gnn takes another number"
     )
-    num_targets: Count | None = Field(None, description="Number T of targets")
+    num_targets: Size | None = Field(None, description="Number T of targets")
     channel: ChannelEntry | None = Field(None, description="Channel model")
     noise_power: PositivePowers | None = Field(
         None, description="Noise power of the UEs: one number or U numbers"
@@ -84,7 +86,7 @@ class ValidationSpec(TrainingOptions):
     test_samples: Count = Field(
         2000, description="Number of other channels that the finished network is scored on"
     )
-    sensing_weights: Annotated[list[NonNegative], Field(min_length=1)] | None = Field(
+    sensing_weights: Annotated[list[Weight], Field(min_length=1, max_length=100)] | None = Field(
         None,
         description="Weights to score at; default the one trained for, or objective.sensing_weight",
     )
@@ -101,9 +103,9 @@ class TrainingSpec(TrainingOptions):
         "architecture must be the same but for conditioned; default: at random",
     )
     steps: Count = Field(description="Number of steps of the optimizer, Adam")
-    batch_size: Count = Field(256, description="Number of channels per step")
+    batch_size: Count = Field(256, le=10**6, description="Number of channels per step")
     learning_rate: Positive = Field(
-        3e-3, description="Highest learning rate; it falls to zero along a half cosine"
+        3e-3, le=1e6, description="Highest learning rate; it falls to zero along a half cosine"
     )
     warmup_steps: Index = Field(
         100,
@@ -122,12 +124,12 @@ class TrainingSpec(TrainingOptions):
         description="Size of a fixed set of training channels, shuffled in every pass; default: "
         "new channels in every step",
     )
-    sizes: Annotated[list[SizeSpec], Field(min_length=1)] | None = Field(
+    sizes: Annotated[list[SizeSpec], Field(min_length=1, max_length=1000)] | None = Field(
         None, description="Sizes that share every batch; default: that of the scenario's network"
     )
     sensing_weight: (
         Annotated[
-            Annotated[NonNegative, Tag("<number>")] | Annotated[WeightRangeSpec, Tag("<range>")],
+            Annotated[Weight, Tag("<number>")] | Annotated[WeightRangeSpec, Tag("<range>")],
             Discriminator(lambda value: _number_or_range(value)),
         ]
         | None
