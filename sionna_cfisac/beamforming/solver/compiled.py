@@ -47,15 +47,15 @@ def run_ascent(
 
 
 @tf.function(input_signature=[PROBLEM_SPEC, _BEAMS])
-def _polish(problem: ReducedProblem, start: Tensor) -> Point:
-    """Stationary point reached from the better of ``start`` and the optimiser's own start."""
-    own = refine_at_high_snr(problem, best_start(problem))
-    better = problem.evaluate(start).value > problem.evaluate(own).value
-    start = tf.where(better[:, None, None, None], start, own)
-    limit, tolerance = tf.constant(300), tf.constant(1e-12, tf.float64)
-    return problem.evaluate(ascend(problem, start, limit, tolerance, _MEMORY).f)
+def _evaluate(problem: ReducedProblem, f: Tensor) -> Point:
+    return problem.evaluate(f)
 
 
 def solve_from(problem: ReducedProblem, start: Tensor | None) -> Point:
     """Stationary point of high accuracy, from given beams [B, M, R, U] or the optimiser's own."""
-    return _polish(problem, tf.zeros_like(problem.h) if start is None else start)
+    own = first_start(problem)
+    if start is not None:
+        better = _evaluate(problem, start).value > _evaluate(problem, own).value
+        own = tf.where(better[:, None, None, None], start, own)
+    limit, tolerance = tf.constant(300), tf.constant(1e-12, tf.float64)
+    return _evaluate(problem, run_ascent(problem, own, limit, tolerance).f)
