@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from sionna_cfisac.kinds import KeyPath, type_of
-from sionna_cfisac.options import SMALLEST
 from sionna_cfisac.scenario.file.document import dotted
 from sionna_cfisac.scenario.schema.keys import keys_at, kinds_at, schema_keys, values_at
 from sionna_cfisac.wording import closest, show, suggestion
@@ -33,6 +32,9 @@ _EXPECTED = {
 
 
 _MEMBER = re.compile(r"<\w+>")
+
+# a lower end that only keeps numbers from vanishing: what is meant is that they are positive
+_TINY = 1e-6
 
 MAX_HINTS = 200
 """Errors beyond which no key is looked for that is meant: nobody misspells so many."""
@@ -69,7 +71,7 @@ def findings(error: ValidationError, tree: Any) -> Iterator[tuple[KeyPath, str]]
             yield path, str(context["error"])
         elif kind == "kind":
             yield path, context["reason"]
-        elif kind == "greater_than_equal" and context["ge"] == SMALLEST and value <= 0:
+        elif kind == "greater_than_equal" and 0 < context["ge"] <= _TINY and value <= 0:
             yield path, f"expected a number above 0, got {show(value)}{_power_hint(path, value)}"
         elif kind in _EXPECTED:
             expected = _EXPECTED[kind].format(**context)
