@@ -85,6 +85,7 @@ def urban(channels, snr_db):
     """UMi street channels with line of sight, of which the strongest subcarrier's noise is set."""
     from sionna_cfisac.link import UrbanChannel
     from sionna_cfisac.channel import TopologyChannel
+
     raise NotImplementedError
 
 
@@ -141,7 +142,10 @@ def main():
         below = share < 1 - 1e-3
         told = np.asarray(info.converged)[below].mean() if below.any() else 0.0
         steps = np.asarray(info.iterations).mean()
-        print(f"| {name} | {below.mean():.1%} | {share.min():.4f} | {told:.0%} | {steps:.0f} |", flush=True)
+        print(
+            f"| {name} | {below.mean():.1%} | {share.min():.4f} | {told:.0%} | {steps:.0f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,15 @@ import tensorflow as tf
 from sionna_cfisac.arguments import integer, number
 from sionna_cfisac.beamforming.protocol import as_input, validated
 from sionna_cfisac.beamforming.rules import one_target_conflicts
-from sionna_cfisac.beamforming.solver.ascent import Ascent
-from sionna_cfisac.beamforming.solver.compiled import first_start, further_start, run_ascent
-from sionna_cfisac.beamforming.theory.normalised import reduce_problem
+from sionna_cfisac.beamforming.solver.ascent import Ascent, choose, higher
+from sionna_cfisac.beamforming.solver.compiled import (
+    candidates,
+    first_start,
+    further_start,
+    run_ascent,
+    switch_users,
+)
+from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, reduce_problem
 from sionna_cfisac.state import ChannelState, Tensor
 
 _LN2 = math.log(2.0)
@@ -125,21 +131,27 @@ class JointBeamformer:
         batch = tf.shape(state.h)[0]
         weight = tf.fill([batch], tf.constant(self.sensing_weight, tf.float64))
         problem, basis = reduce_problem(state, weight)
+        limit = tf.constant(self.max_iterations)
+        tolerance = tf.constant(self.tolerance, tf.float64)
+        none = tf.zeros_like(weight, tf.bool)
         best: Ascent | None = None
         roomy = state.num_aps * state.num_tx_ant >= _ROOMY * state.num_users
         automatic = 1 if roomy else _STARTS_IF_FULL
         for index in range(automatic if self.num_starts is None else self.num_starts):
             start = (
-                first_start(problem) if index == 0 else further_start(problem, (self.seed, index))
+                first_start(problem, none)
+                if index == 0
+                else further_start(problem, (self.seed, index))
             )
-            found = run_ascent(
-                problem,
-                start,
-                tf.constant(self.max_iterations),
-                tf.constant(self.tolerance, tf.float64),
+            found = run_ascent(problem, start, limit, tolerance, none)
+            # the first of several that are as good
+            best = (
+                found
+                if best is None
+                else choose(tf.logical_not(higher(found.value, best.value)), best, found)
             )
-            best = found if best is None else _better(best, found)
         assert best is not None  # num_starts >= 1
+        best = _switched(problem, best, limit, tolerance)
         # [B, M, Nt, U] columns -> [B, M, U, Nt]
         f = tf.linalg.matrix_transpose(tf.matmul(basis, best.f))
         # the open graphs forget the sizes, which a caller's graph may need
@@ -174,16 +186,27 @@ class WMMSEBeamformer(JointBeamformer):
         )
 
 
-def _better(one: Ascent, other: Ascent) -> Ascent:
-    """For each channel, the ascent that ended higher by more than rounding; else the first."""
-    wins = other.value > one.value + 1e-9 * tf.abs(one.value)
-
-    def pick(old: Tensor, new: Tensor) -> Tensor:
-        # the batch is the last axis of the history, the first one elsewhere
-        ahead = 0 if old is one.history else old.shape.rank - 1
-        return tf.where(tf.reshape(wins, [-1] + [1] * ahead), new, old)
-
-    return tf.nest.map_structure(pick, one, other)
+def _switched(problem: ReducedProblem, found: Ascent, limit: Tensor, tolerance: Tensor) -> Ascent:
+    """The result after users were switched off where that pays."""
+    pays = candidates(problem)
+    if not tf.executing_eagerly():
+        return switch_users(problem, found, limit, tolerance, tf.logical_not(pays))
+    if not tf.reduce_any(pays):
+        return found
+    index = tf.where(pays)[:, 0]
+    some = ReducedProblem(*(tf.gather(x, index) for x in problem))
+    *parts, history = (
+        tf.gather(x, index) for x in found._replace(history=tf.transpose(found.history))
+    )
+    none = tf.zeros_like(some.weight, tf.bool)
+    new = switch_users(some, Ascent(*parts, tf.transpose(history)), limit, tolerance, none)
+    index = index[:, None]
+    new = new._replace(history=tf.transpose(new.history))
+    found = found._replace(history=tf.transpose(found.history))
+    found = Ascent(
+        *(tf.tensor_scatter_nd_update(x, index, y) for x, y in zip(found, new, strict=True))
+    )
+    return found._replace(history=tf.transpose(found.history))
 
 
 def _chunks(state: ChannelState) -> list[ChannelState]:

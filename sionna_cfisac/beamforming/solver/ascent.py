@@ -21,6 +21,8 @@ _SHRINK = 0.4
 _MAX_BACKTRACKS = 25
 # relative excess of the threshold κ g ‖a‖² over the multiplier that counts as a saddle
 _SADDLE = 1e-3
+# KKT residual from which a point does not count as stationary
+_STATIONARY = 1e-2
 # relative rounding error of the utility, below which two values are the same
 _ROUNDING = 1e-13
 
@@ -39,7 +41,7 @@ class Ascent(NamedTuple):
     iterations : [B], int
         Steps taken
     converged : [B], bool
-        Whether the tolerance was reached before the limit of iterations
+        Whether the tolerance was reached before the limit of iterations, at a stationary point
     history : [max_iterations + 1, B], float
         Utility in nat at the start and after each step, constant from the last one on
     """
@@ -50,6 +52,22 @@ class Ascent(NamedTuple):
     iterations: Tensor
     converged: Tensor
     history: Tensor
+
+
+def higher(value: Tensor, than: Tensor) -> Tensor:
+    """Whether one utility exceeds another by more than rounding: [B], bool."""
+    return value > than + 1e-9 * tf.abs(than)
+
+
+def choose(first: Tensor, one: Ascent, other: Ascent) -> Ascent:
+    """For each channel ``one`` where ``first`` [B] says so, else ``other``."""
+
+    def pick(x: Tensor, y: Tensor) -> Tensor:
+        # the batch is the last axis of the history, the first one elsewhere
+        ahead = 0 if x is one.history else x.shape.rank - 1
+        return tf.where(tf.reshape(first, [-1] + [1] * ahead), x, y)
+
+    return tf.nest.map_structure(pick, one, other)
 
 
 def tangent(point: Point) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,13 +88,19 @@ def kkt_residual(point: Point) -> Tensor:
 
 
 def ascend(
-    problem: ReducedProblem, start: Tensor, max_iterations: Tensor, tolerance: Tensor, memory: int
+    problem: ReducedProblem,
+    start: Tensor,
+    max_iterations: Tensor,
+    tolerance: Tensor,
+    settled: Tensor,
+    memory: int,
 ) -> Ascent:
     """Maximise the utility from ``start`` [B, M, R, U], each channel until it has converged.
 
     A channel has converged where the gain that the model predicts for the next step, and the gain
-    of the last step, are both below ``tolerance`` times the utility. It is then left alone: the
-    result for a channel does not depend on the others of its batch.
+    of the last step, are both below ``tolerance`` times the utility. It is then left alone, as one
+    that is ``settled`` [B] is from the start: the result for a channel does not depend on the
+    others of its batch.
     """
     first = problem.evaluate(start)
     batch = tf.shape(start)[0]
@@ -88,7 +112,7 @@ def ascend(
         tf.constant(0),
         first,
         tf.fill([batch], tf.constant(float("inf"), tf.float64)),
-        tf.zeros([batch], tf.bool),
+        settled,
         tf.zeros([batch], tf.int32),
         (pairs, pairs, tf.zeros((memory, batch), tf.float64)),
         history,
@@ -126,7 +150,10 @@ def ascend(
         return step + 1, new, gain, done, count, pairs, history
 
     _, point, _, done, count, _, history = tf.while_loop(unfinished, body, loop)
-    return Ascent(point.f, point.value, kkt_residual(point), count, done, history)
+    residual = kkt_residual(point)
+    # at high SNR no step may be left that rounding does not spoil, far from any stationary point
+    done = tf.logical_and(done, residual < _STATIONARY)
+    return Ascent(point.f, point.value, residual, count, done, history)
 
 
 def _escape(problem: ReducedProblem, point: Point, mu: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,8 @@ Every stationary point has beams :math:`\mathbf{f}_u = b_u (\mathbf{\Omega} + \s
 \mathbf{h}_i \mathbf{h}_i^H)^{-1} \mathbf{h}_u`, scaled to each AP's power, so it is fixed by
 M + 2U + 1 positive numbers. At high SNR the beams must cancel interference between APs to many
 digits. A step on the beams spoils that unless it is short; a step on these numbers keeps it,
-because the inverse cancels anew. Their logarithms are searched with BFGS.
+because the inverse cancels anew. Their logarithms are searched with BFGS, by continuation from
+more noise to less.
 ``docs/symbols.md`` lists the symbols.
 """
 
@@ -22,6 +23,8 @@ from sionna_cfisac.state import Tensor
 # power of a UE's channel from one AP over its noise, above which the beams themselves are a poor
 # place to start the search
 _HIGH_SNR = 50.0
+# from one noise to the next
+_LESS_NOISE = 10.0
 _MAX_ITERATIONS = 300
 _TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
@@ -30,11 +33,56 @@ _SHRINK = 0.4
 _MAX_BACKTRACKS = 12
 
 
-def refine_at_high_snr(problem: ReducedProblem, start: Tensor) -> Tensor:
-    """Better beams than ``start`` [B, M, R, U] where the SNR is high, and ``start`` elsewhere."""
-    strength = tf.reduce_max(tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=2), axis=(1, 2))
-    done = strength < _HIGH_SNR
-    x = _first_guess(problem)
+def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) -> Tensor:
+    """Better beams than ``start`` [B, M, R, U] where the SNR is high, and ``start`` elsewhere.
+
+    The search goes down in noise, by a factor of ten at a time, from where it is easy: at high SNR
+    the utility has many local optima in the multipliers, too, and the path of the best one starts
+    at low SNR. Channels that are ``settled`` [B] are left alone.
+    """
+    strength = strongest(problem)
+    high = tf.logical_and(strength >= _HIGH_SNR, tf.logical_not(settled))
+    share = tf.where(high, _HIGH_SNR / tf.maximum(strength, _HIGH_SNR), 1.0)
+
+    def unfinished(share, x, done):  # type: ignore[no-untyped-def]
+        return tf.logical_not(tf.reduce_all(done))
+
+    def body(share, x, done):  # type: ignore[no-untyped-def]
+        x = _maximise(_weaker(problem, share), x, done)
+        return tf.minimum(_LESS_NOISE * share, 1.0), x, tf.logical_or(done, share >= 1.0)
+
+    loop = (share, _first_guess(_weaker(problem, share)), tf.logical_not(high))
+    _, x, _ = tf.while_loop(unfinished, body, loop)
+    # a UE that is not worth its power at low SNR is not found again on that path
+    direct = _maximise(problem, _first_guess(problem), tf.logical_not(high))
+    best = problem.evaluate(start)
+    for f in (_beams(problem, x), _beams(problem, direct)):
+        point = problem.evaluate(f)
+        better = tf.logical_and(high, point.value > best.value)
+        best = point._replace(
+            f=tf.where(better[:, None, None, None], f, best.f),
+            value=tf.where(better, point.value, best.value),
+        )
+    return best.f
+
+
+def strongest(problem: ReducedProblem) -> Tensor:
+    """Power of the strongest channel between an AP and a UE over the UE's noise: [B]."""
+    return tf.reduce_max(tf.reduce_sum(tf.square(tf.abs(problem.h)), axis=2), axis=(1, 2))
+
+
+def _weaker(problem: ReducedProblem, share: Tensor) -> ReducedProblem:
+    """The problem with the UEs' noise raised: a share [B] of every channel's power is left."""
+    root, whole = as_complex(tf.sqrt(share)), as_complex(share)
+    return problem._replace(
+        h=problem.h * root[:, None, None, None],
+        user_gram=problem.user_gram * whole[:, None, None, None],
+        target_gram=problem.target_gram * whole[:, None, None, None],
+    )
+
+
+def _maximise(problem: ReducedProblem, x: Tensor, done: Tensor) -> Tensor:
+    """BFGS on the logarithms ``x`` of the multipliers, for the channels that are not done."""
     point, gradient = _evaluate(problem, x)
     batch, size = tf.shape(x)[0], tf.shape(x)[1]
     fresh = tf.eye(size, batch_shape=[batch], dtype=tf.float64) * 0.5
@@ -60,9 +108,7 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor) -> Tensor:
         return step + 1, new_x, new, new_gradient, hessian, gain, done
 
     loop = (tf.constant(0), x, point, gradient, fresh, infinite, done)
-    point = tf.while_loop(unfinished, body, loop)[2]
-    better = tf.logical_and(strength >= _HIGH_SNR, point.value > problem.evaluate(start).value)
-    return tf.where(better[:, None, None, None], point.f, start)
+    return tf.while_loop(unfinished, body, loop)[1]
 
 
 def _first_guess(problem: ReducedProblem) -> Tensor:

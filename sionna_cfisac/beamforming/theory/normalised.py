@@ -119,6 +119,10 @@ def inner(x: Tensor, y: Tensor) -> Tensor:
 
 def to_unit_power(f: Tensor, always: bool = True) -> Tensor:
     """Scale each AP's beams [B, M, R, U] to unit power, or only those that exceed it."""
+    if always:
+        # the squares of beams below 1e-154 would vanish; the result does not depend on this scale
+        largest = tf.reduce_max(tf.abs(tf.stop_gradient(f)), axis=(2, 3), keepdims=True)
+        f = f / as_complex(tf.where(largest > 0.0, largest, tf.ones_like(largest)))
     norm = tf.sqrt(inner(f, f))
     norm = tf.where(norm > 0, norm, tf.ones_like(norm)) if always else tf.maximum(norm, 1.0)
     return f / as_complex(norm)[..., None, None]

@@ -50,13 +50,15 @@ def test_default_iterations_reach_the_converged_utility(num_aps, num_users, num_
     weight = tf.constant(np.repeat([w for w, _ in conditions], 2))
     problem, basis = reduce_problem(state, weight)
     defaults = JointBeamformer()
+    none = tf.zeros_like(weight, tf.bool)
     short = _ascend(
         problem,
-        _best_start(problem),
+        _best_start(problem, none),
         tf.constant(defaults.max_iterations),
         tf.constant(defaults.tolerance, tf.float64),
+        none,
     )
-    long = _ascend(problem, short.f, tf.constant(1000), tf.constant(1e-14, tf.float64))
+    long = _ascend(problem, short.f, tf.constant(1000), tf.constant(1e-14, tf.float64), none)
     assert np.asarray(short.converged).all()
     history = np.asarray(short.history)
     assert np.diff(history, axis=0).min() >= -1e-9
