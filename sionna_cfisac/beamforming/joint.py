@@ -1,11 +1,12 @@
 """Optimal joint beamforming, for communication and sensing or for communication alone."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from sionna_cfisac.arguments import integer, number
+from sionna_cfisac.arguments import integer, number, one_of
 from sionna_cfisac.beamforming.protocol import as_input, validated
 from sionna_cfisac.beamforming.rules import one_target_conflicts
 from sionna_cfisac.beamforming.solver.ascent import Ascent, choose, higher
@@ -16,7 +17,12 @@ from sionna_cfisac.beamforming.solver.compiled import (
     run_ascent,
     switch_users,
 )
-from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, reduce_problem
+from sionna_cfisac.beamforming.solver.multiplier_search import strongest
+from sionna_cfisac.beamforming.theory.normalised import (
+    ReducedProblem,
+    reduce_problem,
+    to_unit_power,
+)
 from sionna_cfisac.state import ChannelState, Tensor
 
 _LN2 = math.log(2.0)
@@ -24,6 +30,8 @@ _LN2 = math.log(2.0)
 # starts below that
 _ROOMY = 4
 _STARTS_IF_FULL = 8
+# power of a channel over the noise from which the network's beams are a poor start
+_BEYOND_NETWORK = 1e3
 # channels that are optimised together; more only costs memory, and waits for the slowest
 _CHUNK = 512
 
@@ -80,6 +88,10 @@ class JointBeamformer:
         with four times as many antennas as UEs showed one optimum, fuller ones several
     seed : int
         Seed of the random starts after the first
+    start : "guess" (default) | "network"
+        The first start: the best guess, or the beams of the shipped network of multipliers
+        (:class:`DualGNNBeamformer`) where the SNR is one that it is made for. The optimum is the
+        same, in a quarter of the steps
 
     Input
     -----
@@ -109,7 +121,9 @@ class JointBeamformer:
         tolerance: float = 1e-8,
         num_starts: int | None = None,
         seed: int = 0,
+        start: str = "guess",
     ) -> None:
+        self.start = one_of(start, "start", ("guess", "network"))
         self.sensing_weight = number(sensing_weight, "sensing_weight", 0.0)
         self.max_iterations = integer(max_iterations, "max_iterations", 0)
         self.tolerance = number(tolerance, "tolerance", 0.0, 1.0)
@@ -138,11 +152,12 @@ class JointBeamformer:
         roomy = state.num_aps * state.num_tx_ant >= _ROOMY * state.num_users
         automatic = 1 if roomy else _STARTS_IF_FULL
         for index in range(automatic if self.num_starts is None else self.num_starts):
-            start = (
-                first_start(problem, none)
-                if index == 0
-                else further_start(problem, (self.seed, index))
-            )
+            if index > 0:
+                start = further_start(problem, (self.seed, index))
+            elif self.start == "network":
+                start = self._network_start(state, problem, basis)
+            else:
+                start = first_start(problem, none)
             found = run_ascent(problem, start, limit, tolerance, none)
             # the first of several that are as good
             best = (
@@ -158,6 +173,33 @@ class JointBeamformer:
         f = tf.ensure_shape(f, state.h.shape)
         info = OptimizerInfo(best.iterations, best.residual, best.history / _LN2, best.converged)
         return f, info
+
+    def _network_start(self, state: ChannelState, problem: ReducedProblem, basis: Tensor) -> Tensor:
+        """Beams [B, M, R, U] of the network of multipliers, or the guess where that is better."""
+        columns = tf.linalg.matrix_transpose(_network()(state, self.sensing_weight))
+        # the basis is orthogonal, so its adjoint maps back up to a positive factor per AP
+        f = to_unit_power(tf.matmul(basis, tf.cast(columns, basis.dtype), adjoint_a=True))
+        strength = strongest(problem)
+        beyond = strength >= _BEYOND_NETWORK
+        if tf.executing_eagerly() and not tf.reduce_any(beyond):
+            return f
+        guess = first_start(problem, tf.logical_not(beyond))
+        return tf.where(beyond[:, None, None, None], guess, f)
+
+
+@functools.cache
+def _network() -> Any:
+    """The shipped network, compiled once for every size of network."""
+    from sionna_cfisac.beamforming.networks.dual_gnn import DualGNNBeamformer
+
+    with tf.init_scope():
+        network = DualGNNBeamformer.from_pretrained("dual", sensing_weight=0.0, dtype="float32")
+
+    @tf.function(reduce_retracing=True)
+    def beams(state: ChannelState, weight: Tensor) -> Tensor:
+        return network(state, sensing_weight=weight)
+
+    return lambda state, weight: beams(state, tf.constant(weight, tf.float32))
 
 
 class WMMSEBeamformer(JointBeamformer):
@@ -176,6 +218,7 @@ class WMMSEBeamformer(JointBeamformer):
         tolerance: float = 1e-8,
         num_starts: int | None = None,
         seed: int = 0,
+        start: str = "guess",
     ) -> None:
         super().__init__(
             0.0,
@@ -183,6 +226,7 @@ class WMMSEBeamformer(JointBeamformer):
             tolerance=tolerance,
             num_starts=num_starts,
             seed=seed,
+            start=start,
         )
 
 

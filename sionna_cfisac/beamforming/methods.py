@@ -226,6 +226,11 @@ class Optimizer(Method):
         "default: chosen by the method from the sizes of the network",
     )
     seed: Seed = Field(0, description="Seed of the starting points after the first")
+    start: Literal["guess", "network"] = Field(
+        "guess",
+        description="First starting point: the best of several guesses, or the beams of the "
+        "trained dual_gnn, which take a quarter of the steps",
+    )
 
 
 class WMMSE(Optimizer):

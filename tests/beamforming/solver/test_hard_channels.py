@@ -164,3 +164,25 @@ def test_unit_power_of_numbers_whose_squares_vanish() -> None:
     f = tf.constant(normal(np.random.default_rng(9), 2, 3, 4, 2) * 1e-160)
     power = np.sum(np.abs(to_unit_power(f)) ** 2, axis=(2, 3))
     np.testing.assert_allclose(power, 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_the_network_s_beams_are_a_better_start_for_the_same_optimum(weight: float) -> None:
+    state = CellFreeChannel(5, 2, 8)(200, seed=3)
+    usual, usual_info = JointBeamformer(weight)(state, return_info=True)
+    warm, warm_info = JointBeamformer(weight, start="network")(state, return_info=True)
+    share = utility(state, warm, weight) / utility(state, usual, weight)
+    assert share.min() > 0.9999
+    assert np.mean(warm_info.iterations) < 0.75 * np.mean(usual_info.iterations)
+
+
+def test_the_network_is_no_start_at_high_snr() -> None:
+    state = state_of(normal(np.random.default_rng(7), 8, 3, 2, 4), 1e-5)
+    usual = utility(state, JointBeamformer(2.0)(state), 2.0)
+    warm = utility(state, JointBeamformer(2.0, start="network")(state), 2.0)
+    np.testing.assert_allclose(warm, usual, rtol=1e-6)
+
+
+def test_start_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match=r"start: expected one of \('guess', 'network'\), got"):
+        JointBeamformer(start="best")
