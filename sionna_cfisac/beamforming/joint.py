@@ -189,13 +189,14 @@ class JointBeamformer:
 
 @functools.cache
 def _network() -> Any:
-    """The shipped network, compiled once for every size of network."""
+    """The shipped network, compiled."""
     from sionna_cfisac.beamforming.networks.dual_gnn import DualGNNBeamformer
 
     with tf.init_scope():
         network = DualGNNBeamformer.from_pretrained("dual", sensing_weight=0.0, dtype="float32")
 
-    @tf.function(reduce_retracing=True)
+    # a trace for each size: the network's own graph depends on the sizes
+    @tf.function
     def beams(state: ChannelState, weight: Tensor) -> Tensor:
         return network(state, sensing_weight=weight)
 
