@@ -240,17 +240,19 @@ def _switched(problem: ReducedProblem, found: Ascent, limit: Tensor, tolerance: 
         return found
     index = tf.where(pays)[:, 0]
     some = ReducedProblem(*(tf.gather(x, index) for x in problem))
-    *parts, history = (
-        tf.gather(x, index) for x in found._replace(history=tf.transpose(found.history))
-    )
     none = tf.zeros_like(some.weight, tf.bool)
-    new = switch_users(some, Ascent(*parts, tf.transpose(history)), limit, tolerance, none)
-    index = index[:, None]
-    new = new._replace(history=tf.transpose(new.history))
-    found = found._replace(history=tf.transpose(found.history))
-    found = Ascent(
-        *(tf.tensor_scatter_nd_update(x, index, y) for x, y in zip(found, new, strict=True))
-    )
+    whole = _batch_first(found)
+    part = tf.nest.map_structure(lambda x: tf.gather(x, index), whole)
+    new = _batch_first(switch_users(some, _batch_first(part), limit, tolerance, none))
+
+    def put(x: Tensor, y: Tensor) -> Tensor:
+        return tf.tensor_scatter_nd_update(x, index[:, None], y)
+
+    return _batch_first(tf.nest.map_structure(put, whole, new))
+
+
+def _batch_first(found: Ascent) -> Ascent:
+    """With the axes of the history exchanged, so that the batch is the first axis everywhere."""
     return found._replace(history=tf.transpose(found.history))
 
 
