@@ -4,10 +4,10 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from sionna_cfisac._version import __version__
 from sionna_cfisac.scenario.file.errors import Problem, RunError, ScenarioError
+
+if TYPE_CHECKING:
+    from sionna_cfisac.scenario.results.folder import OutputFolder
 
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
@@ -117,11 +120,11 @@ def run(
         message = "this key is required to run; without it a scenario can only be trained"
         raise ScenarioError([Problem(str(file), "beamformers", message)])
     folder = output or Path("results") / study.scenario.name
-    RunFolder(folder, study).prepare(resume, force)
+    _prepare(RunFolder(folder, study), resume, force)
 
     console = _console()
     files: list[Path] = []
-    with _interruptible(f"the finished conditions are in {folder}"):
+    with _interruptible(lambda: f"the finished conditions are in {folder}"):
         with _quiet_start():
             from sionna_cfisac.scenario.report.gaps import print_gaps
             from sionna_cfisac.scenario.report.terminal import make_display, print_table
@@ -170,10 +173,16 @@ def train(
         message = "expected keys of training in the file's section 'fast', which shorten it"
         raise ScenarioError([Problem("--fast", "", message)])
     folder = output or Path("trained") / scenario.name
-    TrainingFolder(folder, scenario).prepare(resume, force)
+    place = TrainingFolder(folder, scenario)
+    _prepare(place, resume, force)
     engine = TrainingEngine(scenario, folder, resume=resume)
     console = _console()
-    with _interruptible(f"the last checkpoint is in {folder}"):
+
+    def kept() -> str:
+        there = place.has_checkpoint()
+        return f"{'the last checkpoint is' if there else 'no checkpoint is yet'} in {folder}"
+
+    with _interruptible(kept):
         with _quiet_start():
             from sionna_cfisac.scenario.report.training import print_scores, training_display
             from sionna_cfisac.training import train as _train  # noqa: F401
@@ -258,14 +267,22 @@ def list_() -> None:
         console.print(table)
 
 
+def _prepare(place: "OutputFolder", resume: bool, force: bool) -> None:
+    """Make the output folder ready; say so where there is nothing to resume."""
+    afresh = resume and place.read() is None
+    place.prepare(resume, force)
+    if afresh:
+        print(f"{place.path}: nothing to resume; starting afresh", file=sys.stderr)
+
+
 def _console() -> Console:
     # a file or a pipe has no width to respect
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
 @contextmanager
-def _interruptible(state: str) -> Iterator[None]:
-    """On Ctrl-C say what is saved and how to go on; ``state`` is the first part of that."""
+def _interruptible(state: Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C say what is saved and how to go on; ``state`` gives the first part of that."""
     # batch systems end a job with SIGTERM; it deserves the same care as Ctrl-C
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -276,7 +293,7 @@ def _interruptible(state: str) -> Iterator[None]:
             *(a for a in sys.argv[1:] if a not in ("--resume", "--force")),
             "--resume",
         ]
-        print(f"interrupted; {state}, continue with: {shlex.join(again)}", file=sys.stderr)
+        print(f"interrupted; {state()}, continue with: {shlex.join(again)}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,9 +1,15 @@
-"""Training with Model.fit: logs, checkpoints, exact resumption."""
+"""The training loop: logs, checkpoints, exact resumption.
+
+It draws its batches itself instead of leaving that to ``Model.fit``: an error or Ctrl-C inside of
+``fit`` leaves TensorFlow's iterator over the data alive, whose destructor can wait for ever for a
+thread that waits for the interpreter to end.
+"""
 
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,24 +149,42 @@ def train(
     state = _restore(model, folder) if resume and (folder / LAST).exists() else _fresh()
     epoch = int(state[_EPOCH])
     with Logs(folder, validation.sensing_weights, epoch) as logs:
-        follower = _Follower(validation, folder, logs, state, data, on_progress)
-        model.fit(
-            data,
-            initial_epoch=epoch,
-            epochs=plan.num_epochs,
-            verbose=0,
-            callbacks=[follower],
-            shuffle=False,
-        )
+        follower = _Follower(model, validation, folder, logs, state, data, on_progress)
+        for current, batches in _epochs(data, epoch + 1, plan.num_epochs):
+            model.reset_metrics()
+            for index, batch in enumerate(batches):
+                # the mean over the epoch so far
+                loss = float(model.train_on_batch(*batch))
+                follower.on_batch(current, index, -loss)
+            follower.on_epoch(current, -loss)
     model.load_weights(folder / BEST)
     return float(follower.state[_SECONDS])
 
 
-class _Follower(keras.callbacks.Callback):
+def _epochs(data: TrainingData, first: int, last: int) -> Iterator[tuple[int, Iterator[Any]]]:
+    """Number and batches of every epoch; the next batch is drawn while one is trained on."""
+    with ThreadPoolExecutor(1) as drawer:
+
+        def batches() -> Iterator[Any]:
+            following = drawer.submit(data.__getitem__, 0)
+            for index in range(1, len(data) + 1):
+                batch = following.result()
+                if index < len(data):
+                    following = drawer.submit(data.__getitem__, index)
+                yield batch
+
+        for epoch in range(first, last + 1):
+            # by its number, so that a resumed training draws what an uninterrupted one would
+            data.epoch = epoch
+            yield epoch, batches()
+
+
+class _Follower:
     """Validates, logs and saves after every epoch."""
 
     def __init__(
         self,
+        model: TrainingModel,
         validation: Validation,
         folder: Path,
         logs: Logs,
@@ -168,41 +192,34 @@ class _Follower(keras.callbacks.Callback):
         data: TrainingData,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        super().__init__()
         self.state = state
+        self._model = model
         self._validation, self._folder, self._logs = validation, folder, logs
         self._data = data
         self._tell = on_progress or (lambda progress: None)
         self._start = time.perf_counter() - state[_SECONDS]
-        self._steps_before = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._steps_before = epoch * self._data.steps_per_epoch
-        # by its number, so that a resumed training draws what an uninterrupted one would
-        self._data.epoch = epoch + 1
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        step, objective = self._steps_before + batch + 1, -float((logs or {})["loss"])
+    def on_batch(self, epoch: int, index: int, objective: float) -> None:
+        step = (epoch - 1) * self._data.steps_per_epoch + index + 1
         _check(objective, "objective", step)
         self._tell(Progress(step, objective))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        scores = self._validation(self.model.beamformer)
+    def on_epoch(self, epoch: int, objective: float) -> None:
+        scores = self._validation(self._model.beamformer)
         quality = _quality(scores)
-        step = (epoch + 1) * self._data.steps_per_epoch
+        step = epoch * self._data.steps_per_epoch
         _check(quality, "validation", step)
-        objective = -float((logs or {})["loss"])
         better = quality > self.state[_BEST]
         self.state = {
-            _EPOCH: epoch + 1,
+            _EPOCH: epoch,
             _BEST: max(quality, self.state[_BEST]),
             _SECONDS: time.perf_counter() - self._start,
         }
-        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._logs.write(epoch, step, self.state[_SECONDS], rate, objective, scores)
+        rate = float(ops.convert_to_numpy(self._model.optimizer.learning_rate))
+        self._logs.write(epoch - 1, step, self.state[_SECONDS], rate, objective, scores)
         if better:
-            _save(self.model, self._folder / BEST, self.state)
-        _save(self.model, self._folder / LAST, self.state)
+            _save(self._model, self._folder / BEST, self.state)
+        _save(self._model, self._folder / LAST, self.state)
         self._tell(Progress(step, objective, scores))
 
 

@@ -1,6 +1,7 @@
 """The command train: nothing stops it for good, neither Ctrl-C nor a kill."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,44 @@ def test_an_interruption_says_how_to_go_on(
     assert train(*options, "--resume") == 0
     assert [row["step"] for row in log(Path("my folder"))] == ["4", "8", "12"]
     assert signal.getsignal(signal.SIGTERM) != signal.default_int_handler
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interruption_before_the_first_checkpoint_says_so(
+    train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Validation, beamformer: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Validation, "__call__", interrupted)
+    assert train("--resume") == 1
+    error = capsys.readouterr().err
+    assert "trained/tiny: nothing to resume; starting afresh\n" in error
+    assert "interrupted; no checkpoint is yet in trained/tiny, continue with: " in error
+
+
+DIVERGING = """\
+schema_version: 1
+name: diverging
+network: {num_aps: 3}
+training:
+  beamformer: {type: hetero_gnn, hidden_dim: 16}
+  steps: 200
+  learning_rate: 1000
+  validation: {samples: 10, test_samples: 10}
+"""
+
+
+def test_a_diverging_training_ends(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(DIVERGING)
+    command = [sys.executable, "-m", "sionna_cfisac.cli", "train", "s.yaml", "--force"]
+    for _ in range(2):
+        # where it hangs, it hangs every other time
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 1, done.stderr
+        assert re.search(r"error: the objective gives -?(nan|inf) at step \d+; try", done.stderr)
 
 
 def test_killed_and_resumed_gives_the_same_bits(

@@ -313,6 +313,10 @@ class TrainingFolder(OutputFolder):
             self.path / self.record, {"format": self.format, "name": name, "scenario": counted}
         )
 
+    def has_checkpoint(self) -> bool:
+        """Whether an interrupted training can go on from the middle."""
+        return (self.path / "_last.weights.h5").exists()
+
     def _names(self, name: str) -> list[str]:
         results = [file.name for file in weights_files(name)]
         return [
