@@ -1,5 +1,6 @@
 """The channel state that every beamformer and metric reads, and its validation."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ class ChannelState(NamedTuple):
     def from_arrays(
         cls,
         h: Tensor,
-        a: Tensor,
+        a: Tensor | None = None,
         *,
         sensing_gain: Any = 1.0,
         noise_power: Any = 0.1,
@@ -58,8 +59,9 @@ class ChannelState(NamedTuple):
         ----------
         h : [B, M, U, Nt], complex
             Channels AP → UE
-        a : [B, M, T, Nt], complex
-            Steering vectors AP → target
+        a : None or [B, M, T, Nt], complex
+            Steering vectors AP → target. None stands for no target, for communication alone: one
+            at broadside whose sensing gain is 0
         sensing_gain, noise_power, sensing_noise_power : float or array
             Broadcast to ``[B, M, M, T]``, ``[B, U]`` and ``[B, Mr]``
         ap_power : float or array, broadcast to ``[B, M]``
@@ -73,31 +75,50 @@ class ChannelState(NamedTuple):
         Raises
         ------
         ValueError
-            If a shape does not fit or a value is not finite or negative
+            If a shape does not fit or a value is not finite or negative; where the axes of ``h`` in
+            another order would fit ``a``, the message says in which
         """
-        h, a = ops.convert_to_tensor(h), ops.convert_to_tensor(a)
+        h = _as_tensor(h, "h")
         _check_rank(h, "h")
-        _check_rank(a, "a")
+        if a is None:
+            if not isinstance(sensing_gain, float) or sensing_gain != 1.0:
+                raise ValueError("sensing_gain: expected none without a, got a value")
+            sensing_gain = 0.0
+            a = ops.ones_like(h[:, :, :1])
+        else:
+            a = _as_tensor(a, "a")
+            _check_rank(a, "a")
+            _check_order(h, a)
         batch, num_aps, num_users, _ = h.shape
         if batch is None:
             batch = ops.shape(h)[0]
         real = real_dtype(h)
+
+        def fill(value: Any, name: str, *sizes: Any) -> Tensor:
+            tensor = as_real(value, real)
+            if not _broadcasts(tuple(tensor.shape), sizes):
+                raise ValueError(
+                    f"{name}: expected a shape that broadcasts to {_LAYOUT[name]} = {sizes}, got "
+                    f"{tuple(tensor.shape)}"
+                )
+            return ops.broadcast_to(tensor, sizes)
+
         gain = as_real(sensing_gain, real)
-        if len(gain.shape) < 4:
-            gain = ops.broadcast_to(gain, (batch, num_aps, num_aps, a.shape[2]))
+        if len(gain.shape) != 4:
+            gain = fill(sensing_gain, "sensing_gain", batch, num_aps, num_aps, a.shape[2])
+        elif None not in gain.shape:
+            sizes = (batch, gain.shape[1], num_aps, a.shape[2])
+            gain = fill(sensing_gain, "sensing_gain", *sizes)
         num_rx = gain.shape[1]
-
-        def fill(value: Any, size: int) -> Tensor:
-            return ops.broadcast_to(as_real(value, real), (batch, size))
-
+        power = 1.0 / num_aps if ap_power is None else ap_power
         return check_state(
             cls(
                 h=h,
                 a=a,
                 sensing_gain=gain,
-                noise_power=fill(noise_power, num_users),
-                sensing_noise_power=fill(sensing_noise_power, num_rx),
-                ap_power=fill(1.0 / num_aps if ap_power is None else ap_power, num_aps),
+                noise_power=fill(noise_power, "noise_power", batch, num_users),
+                sensing_noise_power=fill(sensing_noise_power, "sensing_noise_power", batch, num_rx),
+                ap_power=fill(power, "ap_power", batch, num_aps),
             )
         )
 
@@ -237,6 +258,38 @@ def _check_rank(value: Tensor, name: str) -> None:
     rank = _LAYOUT[name].count(",") + 1
     if len(value.shape) != rank:
         raise ValueError(f"{name}: expected shape {_LAYOUT[name]}, got {tuple(value.shape)}")
+
+
+def _broadcasts(shape: tuple[int | None, ...], sizes: tuple[Any, ...]) -> bool:
+    """Whether a shape broadcasts to sizes, as far as both are known."""
+    if len(shape) > len(sizes):
+        return False
+    return all(
+        one is None or one == 1 or not isinstance(size, int) or one == size
+        for one, size in zip(reversed(shape), reversed(sizes), strict=False)
+    )
+
+
+def _check_order(h: Tensor, a: Tensor) -> None:
+    """Refuse channels that only fit the steering vectors with their axes in another order."""
+
+    def fits(shape: list[Any]) -> bool:
+        return all(
+            None in (shape[axis], a.shape[axis]) or shape[axis] == a.shape[axis]
+            for axis in (0, 1, 3)
+        )
+
+    if fits(list(h.shape)):
+        return
+    orders = [
+        order for order in itertools.permutations(range(4)) if fits([h.shape[i] for i in order])
+    ]
+    hint = f"; with its axes in the order {orders[0]} it would fit" if orders else ""
+    batch, num_aps, _, num_tx_ant = a.shape
+    raise ValueError(
+        f"h: expected shape [B, M, U, Nt] = [{batch}, {num_aps}, U, {num_tx_ant}], as a of shape "
+        f"{tuple(a.shape)} says, got {tuple(h.shape)}{hint}"
+    )
 
 
 def _check_sizes(fields: dict[str, Tensor]) -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sionna_cfisac import ChannelState
+from sionna_cfisac import ChannelState, metrics
+from sionna_cfisac.beamforming import JointBeamformer, RZFBeamformer
 from sionna_cfisac.state import check_beams, check_state
 
 B, M, U, T, N = 2, 3, 2, 1, 4
@@ -79,3 +80,62 @@ def test_from_arrays_fills_the_rest():
 def test_wrong_beams(f, message):
     with pytest.raises(ValueError, match=message):
         check_beams(f, check_state(arrays()))
+
+
+@pytest.mark.parametrize(
+    ("field", "shape", "message"),
+    [
+        (
+            "noise_power",
+            (7,),
+            r"noise_power: expected a shape that broadcasts to \[B, U\] = \(7, 2\)",
+        ),
+        (
+            "ap_power",
+            (7,),
+            r"ap_power: expected a shape that broadcasts to \[B, M\] = \(7, 5\), got",
+        ),
+        ("sensing_noise_power", (3,), r"sensing_noise_power: expected a shape that broadcasts to"),
+        (
+            "sensing_gain",
+            (3, 5, 1),
+            r"sensing_gain: expected a shape that broadcasts to \[B, Mr, M",
+        ),
+        ("sensing_gain", (7, 3, 4, 1), r"sensing_gain: expected a shape that .* = \(7, 3, 5, 1\)"),
+        ("sensing_gain", (1, 1, 1, 1, 1), r"sensing_gain: expected a shape that broadcasts to"),
+    ],
+)
+def test_from_arrays_names_what_does_not_broadcast(field, shape, message):
+    h, a = np.ones((7, 5, 2, 4), complex), np.ones((7, 5, 1, 4), complex)
+    with pytest.raises(ValueError, match=message):
+        ChannelState.from_arrays(h, a, **{field: np.ones(shape)})
+
+
+def test_from_arrays_takes_receivers_that_are_not_the_transmitters():
+    h, a = np.ones((7, 5, 2, 4), complex), np.ones((7, 5, 1, 4), complex)
+    built = ChannelState.from_arrays(h, a, sensing_gain=np.ones((1, 3, 5, 1)))
+    assert tuple(built.sensing_gain.shape) == (7, 3, 5, 1)
+    assert tuple(built.sensing_noise_power.shape) == (7, 3)
+
+
+def test_from_arrays_says_which_order_of_axes_fits():
+    h, a = np.ones((7, 5, 2, 4), complex), np.ones((7, 5, 1, 4), complex)
+    message = (
+        r"h: expected shape \[B, M, U, Nt\] = \[7, 5, U, 4\].*order \(0, 2, 1, 3\) it would fit"
+    )
+    with pytest.raises(ValueError, match=message):
+        ChannelState.from_arrays(np.swapaxes(h, 1, 2), a)
+    with pytest.raises(ValueError, match=r"h: expected .* got \(6, 5, 2, 4\)$"):
+        ChannelState.from_arrays(np.ones((6, 5, 2, 4), complex), a)
+
+
+def test_a_state_without_a_target_is_for_communication():
+    h = np.random.default_rng(1).standard_normal((7, 5, 2, 4)) + 0j
+    state = ChannelState.from_arrays(h)
+    f = RZFBeamformer()(state)
+    np.testing.assert_array_equal(metrics.sensing_snr(state, f), 0.0)
+    np.testing.assert_allclose(metrics.utility(state, f, 2.0), metrics.sum_rate(state, f))
+    best = JointBeamformer(2.0)(state)
+    assert np.all(np.asarray(metrics.sum_rate(state, best)) > metrics.sum_rate(state, f))
+    with pytest.raises(ValueError, match="sensing_gain: expected none without a"):
+        ChannelState.from_arrays(h, sensing_gain=2.0)
