@@ -224,7 +224,8 @@ def test_more_starts_never_hurt():
     state = _draw(2, 6, 4, 0.1, 20)
     few = metrics.utility(state, JointBeamformer(1.0, num_starts=1)(state), 1.0).numpy()
     many = metrics.utility(state, JointBeamformer(1.0, num_starts=6)(state), 1.0).numpy()
-    assert (many >= few * (1 - 1e-12)).all()
+    # both end within the optimiser's tolerance of a stationary point, not in the same digits
+    assert (many >= few * (1 - 1e-8)).all()
     assert many.mean() > few.mean()
 
 
