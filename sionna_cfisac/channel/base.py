@@ -94,13 +94,12 @@ class ChannelLayer(keras.layers.Layer):
 
     def __call__(self, batch_size: int | Tensor, seed: int | None = None) -> ChannelState:
         """Draw ``batch_size`` channels."""
+        check_batch_size(batch_size)
         # Keras allows only tensors as positional arguments of a layer
         return super().__call__(batch_size=batch_size, seed=seed)
 
     def call(self, batch_size: int | Tensor, seed: int | None = None) -> ChannelState:
         """Draw ``batch_size`` channels; see the class."""
-        if isinstance(batch_size, int | np.integer):
-            positive_int(batch_size, "batch_size")
         return self.draw(batch_size, self._seeds(seed))
 
     def with_link_gain(
@@ -167,6 +166,12 @@ def positive_int(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
     return int(value)
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise a ``ValueError`` unless this is a positive integer, or a tensor, as in a graph."""
+    if not hasattr(batch_size, "shape") or isinstance(batch_size, np.generic):
+        positive_int(batch_size, "batch_size")
 
 
 def check_seed(seed: Any) -> int:

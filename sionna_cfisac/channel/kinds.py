@@ -295,8 +295,10 @@ class TDL(ChannelKind):
     flat = False
     link_home = "sionna_cfisac.link.sionna_channel:SionnaChannel"
 
-    model: Literal["A", "B", "C", "D", "E", "A30", "B100", "C300"] = Field(
-        "A", description="Power delay profile"
+    # D and E have a line of sight, which Sionna's model puts at the same angle and phase for every
+    # link and antenna: UEs that cannot be told apart, and not what "independent" promises
+    model: Literal["A", "B", "C", "A30", "B100", "C300"] = Field(
+        "A", description="Power delay profile, one of those without a line of sight"
     )
     delay_spread: float = Field(
         100e-9, ge=1e-12, le=1e-3, description="RMS delay spread in seconds"

@@ -10,7 +10,7 @@ from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws, geometry
 from sionna_cfisac.channel import path_loss as gains
-from sionna_cfisac.channel.base import ChannelLayer, Powers, positive_int
+from sionna_cfisac.channel.base import ChannelLayer, Powers, check_batch_size, positive_int
 from sionna_cfisac.channel.geometry import Positions
 from sionna_cfisac.channel.large_scale import LargeScale
 from sionna_cfisac.channel.layout import Layout
@@ -229,8 +229,7 @@ class TopologyChannel(ChannelLayer):
         TopologyDrop
             State, link gains, positions and boresights
         """
-        if isinstance(batch_size, int):
-            positive_int(batch_size, "batch_size")
+        check_batch_size(batch_size)
         return self._drop(batch_size, _assign(self._seeds(seed)))
 
     def with_link_gain(

@@ -144,11 +144,30 @@ def antenna_samples(f: Tensor, x: Tensor) -> Tensor:
     -------
     [B, M, Nt, T, K], complex
         Transmit signal of every antenna, in the frequency domain
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit
     """
+    f, x = tf.convert_to_tensor(f), tf.convert_to_tensor(x)
+    check_rank(f, "f", "[B, G, M, S, Nt]")
+    check_rank(x, "x", "[B, S, T, K]")
     groups, subcarriers = f.shape[1], x.shape[3]
+    if x.shape[1] != f.shape[3] or subcarriers % groups:
+        raise ValueError(
+            f"x: expected {f.shape[3]} streams and a multiple of {groups} subcarriers, as f has, "
+            f"got shape {tuple(x.shape)}"
+        )
     x = tf.reshape(x, (-1, *x.shape[1:3], groups, subcarriers // groups))
     samples = tf.einsum("bgmsn,bstgk->bmntgk", f, x)
     return tf.reshape(samples, (-1, f.shape[2], f.shape[4], x.shape[2], subcarriers))
+
+
+def check_rank(value: Tensor, name: str, expected: str) -> None:
+    """Raise a ``ValueError`` unless a tensor has as many axes as ``expected`` lists."""
+    if value.shape.rank != expected.count(",") + 1:
+        raise ValueError(f"{name}: expected shape {expected}, got {tuple(value.shape)}")
 
 
 def join_groups(f: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from sionna.phy.block import Block
 
 from sionna_cfisac.arguments import one_of
+from sionna_cfisac.link.beams import check_rank
 from sionna_cfisac.sensing.covariance import matched_filters, sample_covariance
 from sionna_cfisac.sensing.detection import DETECTORS, detection_statistic, detection_threshold
 from sionna_cfisac.sensing.multistatic import MultistaticChannel
@@ -102,6 +103,7 @@ class EchoReceiver(Block):
         self, x: Tensor, state: ChannelState, *, target: bool = True, seed: int | None = None
     ) -> EchoDecision:
         """Receive the echoes and decide; see the class."""
+        check_rank(x, "x", "[B, M, Nt, T, K]")
         shape = tf.shape(x)
         x = tf.reshape(x, tf.concat([shape[:3], [-1]], axis=0))
         there = state if target else state._replace(sensing_gain=0.0 * state.sensing_gain)

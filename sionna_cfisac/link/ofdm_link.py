@@ -148,8 +148,12 @@ class CellFreeOFDMLink(Block):
         demapping: str = "app",
     ) -> None:
         super().__init__(precision=precision)
-        if not all(hasattr(channel, name) for name in ("num_aps", "num_users", "num_tx_ant")):
-            raise ValueError(f"channel: expected a channel, got {type(channel).__name__}")
+        known = all(hasattr(channel, name) for name in ("num_aps", "num_users", "num_tx_ant"))
+        if not known or not callable(channel):
+            raise ValueError(
+                "channel: expected a channel layer or link channel, which draws new channels, got "
+                f"a {type(channel).__name__}"
+            )
         if isinstance(beamformer, type) or not (beamformer is None or callable(beamformer)):
             raise ValueError(f"beamformer: expected a callable or None, got {beamformer!r}")
         if not isinstance(csi, ImperfectCSI | None):
@@ -236,6 +240,7 @@ class CellFreeOFDMLink(Block):
         beamformer = beamformer or self.beamformer
         if beamformer is None:
             raise ValueError("beamformer: expected one here or in the constructor, got None")
+        self._check_draw(draw)
         noise_power = noise_powers(draw.state, draw.h, snr_db, self.snr_definition)
         known = repeat_state(draw.state, draw.known, noise_power)
         return design(beamformer, known, draw.known.shape[1]), noise_power
@@ -260,6 +265,14 @@ class CellFreeOFDMLink(Block):
             What happened in between
         """
         frame = self.frame
+        self._check_draw(draw)
+        sizes = (*draw.known.shape[1:3], draw.known.shape[4])
+        f = tf.convert_to_tensor(f)
+        if f.shape.rank != 5 or (*f.shape[1:3], f.shape[4]) != sizes:
+            raise ValueError(
+                f"f: expected shape [B, {sizes[0]}, {sizes[1]}, S, {sizes[2]}], got "
+                f"{tuple(f.shape)}"
+            )
         groups = f.shape[1]
         every = tf.repeat(f, frame.num_subcarriers // groups, axis=1) if groups > 1 else f
         z = effective_channel(draw.h, every)
@@ -273,6 +286,28 @@ class CellFreeOFDMLink(Block):
         llr = tf.reshape(llr, (-1, frame.num_users, frame.num_blocks, frame.coded_bits))
         bits_hat = hard_decisions(llr) if frame.decoder is None else frame.decoder(llr)
         return bits_hat, LinkSignals(f, z, x, y, x_hat, 1.0 / no_eff, llr, noise_power)
+
+    def _check_draw(self, draw: LinkDraw) -> None:
+        """Raise a ``ValueError`` if this is not a draw of a link such as this one."""
+        if not isinstance(draw, LinkDraw):
+            raise ValueError(f"draw: expected a LinkDraw, got a {type(draw).__name__}")
+        frame, channel = self.frame, self.channel
+        grid = (frame.num_ofdm_symbols, frame.num_subcarriers)
+        antennas = (channel.num_aps, channel.num_users, channel.num_tx_ant)
+        groups = 1 if draw.h.shape[2] == 1 else frame.num_subcarriers // self._group
+        expected = {
+            "known": (groups, *antennas),
+            "bits": (frame.num_users, frame.num_blocks, frame.info_bits),
+            "noise": (frame.num_users, *grid),
+        }
+        for name, shape in expected.items():
+            got = tuple(getattr(draw, name).shape[1:])
+            if got != shape:
+                sizes = ", ".join(str(n) for n in shape)
+                raise ValueError(
+                    f"draw.{name}: expected shape [B, {sizes}] as this link draws, got [B, "
+                    f"{', '.join(str(n) for n in got)}]; is it another link's draw?"
+                )
 
     def _resource_elements(self, draw: LinkDraw, num_streams: int) -> Tensor:
         """Symbols [B, S, T, K] of all streams."""

@@ -32,6 +32,8 @@ DETECTORS = tuple(declared.DETECTORS)
 
 # relative to the strongest: what rounding in single precision makes of a path that is not there
 _NEGLIGIBLE = 1e-9
+# an SNR below which an echo is none: its square has no number in double precision
+_LEAST_SNR = 1e-150
 
 
 class Spectrum(NamedTuple):
@@ -74,7 +76,7 @@ def detection_threshold(
         If an argument is out of range, no path has power, or a shape does not fit
     """
     one_of(detector, "detector", DETECTORS)
-    values = spectrum(covariance).values
+    values = spectrum(with_power(check_covariance(covariance))).values
     if detector == "best_path":
         return np.broadcast_to(
             -np.log(probability(false_alarm, "false_alarm")),
@@ -95,7 +97,8 @@ def detection_probability(
     r"""Probability that a target is detected.
 
     With independent waveforms and Swerling I the best path alone has
-    :math:`P_d = P_{fa}^{1 / (1 + \lambda)}`.
+    :math:`P_d = P_{fa}^{1 / (1 + \lambda)}`. Where no path has power, data say nothing of the
+    target, and :math:`P_d = P_{fa}`.
 
     Parameters
     ----------
@@ -123,13 +126,16 @@ def detection_probability(
     Raises
     ------
     ValueError
-        If an argument is out of range, no path has power, or a shape does not fit
+        If an argument is out of range, or a shape does not fit
     """
     one_of(detector, "detector", DETECTORS)
     check_swerling(swerling)
     if integer(num_phases, "num_phases", 1) & (num_phases - 1):
         raise ValueError(f"num_phases: expected a power of two, got {num_phases}")
     a = check_covariance(covariance)
+    silent = _silent(a)
+    # any covariance does in the place of none: its result is not taken
+    a = np.where(silent[..., None, None, None], np.eye(a.shape[-1]), a)
     limit = detection_threshold(a, false_alarm, detector)
     if detector == "best_path":
         row, own = _best_path(a)
@@ -147,8 +153,11 @@ def detection_probability(
             -1, -2
         )
     if swerling == 1:
-        return quadratic_form.tail(limit, weights * (1.0 + values))
-    return _mean_over_phases(limit, weights, means, num_phases if _correlated(a) else 1, shift)
+        detected = quadratic_form.tail(limit, weights * (1.0 + values))
+    else:
+        phases = num_phases if _correlated(a) else 1
+        detected = _mean_over_phases(limit, weights, means, phases, shift)
+    return np.where(silent, np.asarray(false_alarm, float), detected)[()]
 
 
 def detection_statistic(
@@ -177,7 +186,8 @@ def detection_statistic(
         If there is no such test, no path has power, or a shape does not fit
     """
     one_of(detector, "detector", DETECTORS)
-    a, c = check_covariance(covariance), np.asarray(matched, np.complex128)
+    a = with_power(check_covariance(covariance))
+    c = np.asarray(matched, np.complex128)
     if c.ndim < 2 or c.shape[-2:] != a.shape[-3:-1]:
         raise ValueError(
             f"matched: expected shape [..., {a.shape[-3]}, {a.shape[-2]}], got {c.shape}"
@@ -211,15 +221,29 @@ def _weights(values: np.ndarray, detector: str) -> np.ndarray:
 
 def check_covariance(value: Any) -> np.ndarray:
     """Covariances [..., Mr, M, M] as complex128, checked."""
-    a = np.asarray(value, np.complex128)
+    try:
+        a = np.asarray(value, np.complex128)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"covariance: expected an array [..., Mr, M, M], got a {type(value).__name__}"
+        ) from None
     if a.ndim < 3 or a.shape[-1] != a.shape[-2] or a.shape[-1] == 0:
         raise ValueError(f"covariance: expected shape [..., Mr, M, M], got {a.shape}")
     if not np.isfinite(a).all():
         raise ValueError("covariance: expected finite numbers, got others")
-    own = path_snr(a)
-    if (own.max(-1, initial=0.0) <= 0).any():
+    return a
+
+
+def with_power(a: np.ndarray) -> np.ndarray:
+    """Covariances, checked that each channel has a path with power."""
+    if _silent(a).any():
         raise ValueError("covariance: expected a path with power on every channel, got none")
     return a
+
+
+def _silent(a: np.ndarray) -> np.ndarray:
+    """Channels [...] on which no path has power."""
+    return path_snr(a).max(-1, initial=0.0) < _LEAST_SNR
 
 
 def path_snr(a: np.ndarray) -> np.ndarray:

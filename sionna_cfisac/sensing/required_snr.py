@@ -4,7 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from sionna_cfisac.sensing.detection import check_covariance, detection_probability, path_snr
+from sionna_cfisac.sensing.detection import (
+    check_covariance,
+    detection_probability,
+    path_snr,
+    with_power,
+)
 from sionna_cfisac.sensing.quadratic_form import probability
 
 # of the search, in dB
@@ -51,7 +56,7 @@ def required_snr_db(
         raise ValueError(
             f"probability_of_detection: expected more than false_alarm {false_alarm}, got {target}"
         )
-    a = check_covariance(covariance)
+    a = with_power(check_covariance(covariance))
     total = path_snr(a).sum(-1)
     a = a / total[..., None, None, None]
     low, high = (np.full(total.shape, limit) for limit in _LIMITS)

@@ -152,3 +152,11 @@ def test_compiled_by_xla(make):
     # standard error of a median from the density around it; links of one channel are correlated
     density = np.mean(np.abs(powers - np.median(powers)) < 1.0) / 2.0
     assert abs(got - np.median(powers)) < 4 * np.sqrt(2) / (2 * density * np.sqrt(4000))
+
+
+@pytest.mark.parametrize("wrong", [0, -3, 2.5, True, "8", None])
+def test_a_wrong_batch_size_is_named(wrong):
+    for layer in (CellFreeChannel(2, 2, 4), TopologyChannel(2, 2, 4)):
+        for draw in (layer, layer.with_link_gain):
+            with pytest.raises(ValueError, match="^batch_size: expected a positive integer, got"):
+                draw(wrong)

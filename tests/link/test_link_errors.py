@@ -12,7 +12,7 @@ from sionna.phy.mapping import BinarySource, Demapper, Mapper
 from sionna_cfisac import ChannelState
 from sionna_cfisac.beamforming import NullspaceSensingBeamformer, RZFBeamformer
 from sionna_cfisac.channel import CellFreeChannel
-from sionna_cfisac.link import CellFreeOFDMLink, noise_powers
+from sionna_cfisac.link import CellFreeOFDMLink, EchoReceiver, antenna_samples, noise_powers
 from sionna_cfisac.link.beams import represent
 from sionna_cfisac.link.code_blocks import segment
 
@@ -57,8 +57,10 @@ def test_more_streams_than_subcarriers_are_refused() -> None:
 
 
 def test_what_is_no_channel_or_no_csi_is_refused() -> None:
-    with pytest.raises(ValueError, match="channel: expected a channel, got str"):
+    with pytest.raises(ValueError, match="channel: expected a channel .* got a str"):
         CellFreeOFDMLink("umi", RZFBeamformer())
+    with pytest.raises(ValueError, match="channel: expected a channel .* got a ChannelState"):
+        CellFreeOFDMLink(CHANNEL(2), RZFBeamformer())
     for wrong in ("rzf", RZFBeamformer):
         with pytest.raises(ValueError, match="beamformer: expected a callable or None"):
             CellFreeOFDMLink(CHANNEL, wrong)
@@ -85,6 +87,49 @@ class TooMuch(RZFBeamformer):
 def test_beams_over_the_limit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"f: expected at most the power 0\.5 at AP"):
         CellFreeOFDMLink(CHANNEL, TooMuch())(2, 5.0)
+
+
+def test_draws_and_beams_of_another_link_are_refused() -> None:
+    link = CellFreeOFDMLink(CHANNEL, RZFBeamformer())
+    for other in (
+        CellFreeOFDMLink(CHANNEL, num_subcarriers=12),
+        CellFreeOFDMLink(CellFreeChannel(3, 2, 4), RZFBeamformer()),
+        CellFreeOFDMLink(CHANNEL, modulation="64qam"),
+    ):
+        draw = other.draw(2)
+        with pytest.raises(ValueError, match=r"draw\.\w+: expected shape .* another link's draw"):
+            link.beams(draw, 5.0)
+        with pytest.raises(ValueError, match=r"draw\.\w+: expected shape .* another link's draw"):
+            link.send(draw, draw.known, draw.state.noise_power)
+    draw = link.draw(2)
+    with pytest.raises(ValueError, match="draw: expected a LinkDraw, got a ChannelState"):
+        link.beams(draw.state)
+    f, noise_power = link.beams(draw, 5.0)
+    with pytest.raises(
+        ValueError, match=r"f: expected shape \[B, 1, 2, S, 4\], got \(2, 2, 2, 4\)"
+    ):
+        link.send(draw, f[:, 0], noise_power)
+
+
+def test_samples_of_a_wrong_shape_are_refused() -> None:
+    f = tf.ones([3, 2, 2, 4, 8])
+    for beams, x, message in (
+        (
+            f[:, 0],
+            tf.ones([3, 4, 14, 12]),
+            r"f: expected shape \[B, G, M, S, Nt\], got \(3, 2, 4, 8\)",
+        ),
+        (f, tf.ones([3, 4, 12]), r"x: expected shape \[B, S, T, K\], got \(3, 4, 12\)"),
+        (f, tf.ones([3, 5, 14, 12]), "x: expected 4 streams and a multiple of 2 subcarriers"),
+        (f, tf.ones([3, 4, 14, 13]), "x: expected 4 streams and a multiple of 2 subcarriers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            antenna_samples(beams, x)
+    state = CHANNEL(3)
+    with pytest.raises(
+        ValueError, match=r"x: expected shape \[B, M, Nt, T, K\], got \(3, 2, 4, 9\)"
+    ):
+        EchoReceiver()(tf.ones([3, 2, 4, 9], tf.complex64), state)
 
 
 def test_beams_of_a_wrong_shape_are_refused() -> None:

@@ -263,6 +263,8 @@ def problems(tmp_path: Path) -> Callable[[str], list[str]]:
          "than 50 dB, or link.snr_db above that, got transmit at 3 dB"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: {type: tdl, model: F}",
          "s.yaml:9: channel.model: expected one of"),
+        ("measure: [bler, ber]", "measure: [bler]\nchannel: {type: tdl, model: D}",
+         "s.yaml:9: channel.model: expected one of A, B, C, A30, B100, C300, got 'D'"),
         ("measure: [bler, ber]", "measure: [bler]\nchannel: tdl\nsensing: {gain: radar}",
          "s.yaml:10: sensing.gain: radar needs positions: expected exponential or unit on "
          "channel tdl"),

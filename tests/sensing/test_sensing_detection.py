@@ -219,6 +219,18 @@ def test_random_symbols_have_that_mean() -> None:
     assert (difference < 4 * error + 1e-9).all()
 
 
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("swerling", [0, 1])
+def test_without_an_echo_a_target_is_seen_as_often_as_none(detector: str, swerling: int) -> None:
+    some = np.stack([0.0 * INDEPENDENT, INDEPENDENT, 1e-320 * INDEPENDENT])
+    found = detection_probability(some, 1e-3, detector, swerling=swerling)
+    np.testing.assert_allclose(found[[0, 2]], 1e-3, rtol=1e-6)
+    alone = detection_probability(INDEPENDENT, 1e-3, detector, swerling=swerling)
+    np.testing.assert_allclose(found[1], alone, rtol=1e-12)
+    each = detection_probability(np.zeros((2, 1, 2, 2)), [1e-3, 0.2], detector)
+    np.testing.assert_array_equal(each, [1e-3, 0.2])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -227,7 +239,11 @@ def test_random_symbols_have_that_mean() -> None:
         (lambda: detection_probability(INDEPENDENT, 0.1, swerling=2), "swerling: expected 0 or 1"),
         (lambda: detection_probability(INDEPENDENT, 0.1, num_phases=9), "num_phases: expected"),
         (lambda: detection_probability(np.eye(2), 0.1), r"covariance: expected shape"),
-        (lambda: detection_probability(np.zeros((1, 2, 2)), 1e-3), "expected a path with power"),
+        (lambda: detection_threshold(np.zeros((1, 2, 2)), 1e-3), "expected a path with power"),
+        (lambda: detection_statistic(np.zeros((1, 2, 2)), np.ones((1, 2))), "a path with power"),
+        (lambda: required_snr_db(np.zeros((1, 2, 2)), 0.1, 0.5), "expected a path with power"),
+        (lambda: detection_probability(CellFreeChannel(2, 2, 2)(1), 0.1),
+         "covariance: expected an array .* got a ChannelState"),
         (lambda: detection_probability(np.full((1, 1, 1), np.nan), 1e-3), "finite numbers"),
         (lambda: detection_statistic(INDEPENDENT, np.ones((1, 3))), "matched: expected shape"),
         (lambda: required_snr_db(INDEPENDENT, 1e-3, 1e-4), "ion: expected more than false_alarm"),
