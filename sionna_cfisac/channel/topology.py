@@ -10,7 +10,7 @@ from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.arrays import steering_vector
 from sionna_cfisac.channel import draws, geometry
 from sionna_cfisac.channel import path_loss as gains
-from sionna_cfisac.channel.base import ChannelLayer, Powers, check_batch_size, positive_int
+from sionna_cfisac.channel.base import ChannelLayer, Powers, check_batch_size
 from sionna_cfisac.channel.geometry import Positions
 from sionna_cfisac.channel.large_scale import LargeScale
 from sionna_cfisac.channel.layout import Layout

@@ -158,5 +158,5 @@ def test_compiled_by_xla(make):
 def test_a_wrong_batch_size_is_named(wrong):
     for layer in (CellFreeChannel(2, 2, 4), TopologyChannel(2, 2, 4)):
         for draw in (layer, layer.with_link_gain):
-            with pytest.raises(ValueError, match="^batch_size: expected a positive integer, got"):
+            with pytest.raises(ValueError, match=r"^batch_size: expected a positive integer, got"):
                 draw(wrong)
