@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from sionna_cfisac.arguments import integer, number, one_of
 from sionna_cfisac.beamforming.protocol import as_input, validated
-from sionna_cfisac.beamforming.rules import one_target_conflicts
+from sionna_cfisac.beamforming.rules import OPTIMIZED_TOGETHER, one_target_conflicts
 from sionna_cfisac.beamforming.solver.ascent import Ascent, choose, higher
 from sionna_cfisac.beamforming.solver.compiled import (
     candidates,
@@ -32,8 +32,6 @@ _ROOMY = 4
 _STARTS_IF_FULL = 8
 # power of a channel over the noise from which the network's beams are a poor start
 _BEYOND_NETWORK = 1e3
-# channels that are optimised together; more only costs memory, and waits for the slowest
-_CHUNK = 512
 
 
 class OptimizerInfo(NamedTuple):
@@ -259,9 +257,10 @@ def _batch_first(found: Ascent) -> Ascent:
 def _chunks(state: ChannelState) -> list[ChannelState]:
     """Split an eager batch; a traced one, whose size may be open, stays whole."""
     batch = state.h.shape[0]
-    if not tf.executing_eagerly() or batch is None or batch <= _CHUNK:
+    if not tf.executing_eagerly() or batch is None or batch <= OPTIMIZED_TOGETHER:
         return [state]
-    return [state.cut(slice(i, i + _CHUNK)) for i in range(0, batch, _CHUNK)]
+    size = OPTIMIZED_TOGETHER
+    return [state.cut(slice(i, i + size)) for i in range(0, batch, size)]
 
 
 def _join(chunks: list[tuple[Tensor, OptimizerInfo]]) -> tuple[Tensor, OptimizerInfo]:

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from sionna_cfisac.beamforming.pretrained import find_weights
-from sionna_cfisac.beamforming.rules import null_space_conflicts, one_target_conflicts
+from sionna_cfisac.beamforming.rules import (
+    OPTIMIZED_TOGETHER,
+    null_space_conflicts,
+    one_target_conflicts,
+)
 from sionna_cfisac.beamforming.weights import check_weights, read_card
 from sionna_cfisac.kinds import Conflict, KeyPath, Kind, Look, OptionKinds, declared, name_of
 from sionna_cfisac.options import (
@@ -106,6 +110,13 @@ class Method(Kind):
     def parts(self) -> "Iterator[tuple[KeyPath, Method]]":
         """The method itself and the methods that it is made of, each with its place in it."""
         yield (), self
+
+    def memory(self, network: Any, count: int) -> float:
+        """Bytes that it takes, about, to design beams for ``count`` channels of a network.
+
+        By default eight times those of channels in double precision.
+        """
+        return count * 128.0 * network.num_aps * network.num_users * network.num_tx_ant
 
     def is_optimum(self, sensing_weight: float) -> bool:
         """Whether its beams are the optimum of the utility at this weight."""
@@ -231,6 +242,12 @@ class Optimizer(Method):
         description="First starting point: the best of several guesses, or the beams of the "
         "trained dual_gnn, which take a quarter of the steps",
     )
+
+    def memory(self, network: Any, count: int) -> float:
+        """What the steps remember, and the Gram matrices, of the channels that run together."""
+        span = min(network.num_tx_ant, network.num_users + 1) + network.num_users
+        size = 500.0 * span + 64.0 * network.num_tx_ant
+        return min(count, OPTIMIZED_TOGETHER) * size * network.num_aps * network.num_users
 
 
 class WMMSE(Optimizer):
@@ -363,6 +380,10 @@ class HeteroGNN(Network):
         description="Weights of the package ('cfisac list' shows them), a family of them such as "
         "paper, of which objective.sensing_weight picks one, or a file NAME.weights.h5",
     )
+
+    def memory(self, network: Any, count: int) -> float:
+        """Its graph: about 16 arrays of 256 features, in single precision, for every edge."""
+        return count * 16e3 * network.num_aps * (network.num_users + network.num_targets)
 
 
 class ClosedFormDual(Method):

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+OPTIMIZED_TOGETHER = 512
+"""Channels that are optimised together; more only costs memory, and waits for the slowest."""
+
 
 def null_space_conflicts(num_tx_ant: int, num_users: int) -> Iterator[tuple[str, str]]:
     """Too few antennas for a null space of the users' channels.

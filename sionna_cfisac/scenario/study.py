@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from sionna_cfisac.kinds import KeyPath
-from sionna_cfisac.scenario.engines.choice import engine_for
+from sionna_cfisac.machine import memory
+from sionna_cfisac.scenario.engines.choice import engine_for, engine_of
 from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, read_document
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
 from sionna_cfisac.scenario.file.yaml import YAMLProblemError
@@ -121,6 +122,8 @@ def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = Fal
     study, found = _check(first)
     _, also = _check(second) if document.tree.get("fast") is not None else (None, [])
     problems += [*found, *quick_problems, *(p for p in also if p not in found)]
+    if study is not None and not problems:
+        problems = list(_too_large(first, study))
     if problems or study is None:
         raise ScenarioError(_sorted(problems))
     return study
@@ -229,6 +232,25 @@ def _check(
         return None, problems
     columns = [column for axis in axes for column in axis.columns]
     return Study(scenario, grid, columns), []
+
+
+def _too_large(document: Document, study: Study) -> Iterator[Problem]:
+    """The condition that takes most memory, if that is more than the machine has."""
+    available = memory()
+    if available is None or not study.scenario.beamformers:
+        return
+    engines = [engine_of(condition.scenario) for condition in study.conditions]
+    needs = [engine.memory() for engine in engines]
+    index = needs.index(max(needs))
+    if needs[index] > available:
+        key = engines[index].batch_key
+        condition = study.conditions[index]
+        yield document.problem(
+            tuple(key.split(".")),
+            f"{f'at {condition}: ' if condition.columns else ''}needs about "
+            f"{needs[index] / 1e9:.0f} GB of memory, this machine has {available / 1e9:.0f}: fewer "
+            "APs, antennas or UEs, or a smaller batch",
+        )
 
 
 class _Axis(NamedTuple):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+LOADED = 0.8e9
+"""Bytes of a process that has loaded everything and computed nothing."""
+
 
 class Engine(ABC, Generic[R]):
     """Runs one scenario, or one condition of a study.
@@ -34,6 +37,8 @@ class Engine(ABC, Generic[R]):
     """Key of the scenario that says how much work it is, at most."""
     amount_is_limit: ClassVar[bool] = False
     """Whether it may be less."""
+    batch_key: ClassVar[str]
+    """Key of the scenario that says how much of it is done at once."""
 
     def __init__(self, scenario: ScenarioSpec) -> None:
         self.scenario = scenario
@@ -89,6 +94,10 @@ class ConditionEngine(Engine[ConditionResult]):
     @abstractmethod
     def num_values(self, values: dict[str, Any]) -> int:
         """How many values of each metric a method must have, given what it has."""
+
+    @abstractmethod
+    def memory(self) -> float:
+        """Bytes that the condition takes at its peak, about: within a factor of two."""
 
     @abstractmethod
     def start(self) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sionna_cfisac.beamforming.methods import Purpose
+from sionna_cfisac.beamforming.methods import Joint, Purpose
 from sionna_cfisac.measures import UPPER_BOUND, UTILITY_SHARE, UTILITY_SHARE_P1, Setting
-from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
+from sionna_cfisac.scenario.engines.base import LOADED, ConditionEngine, guard
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
+from sionna_cfisac.scenario.engines.seeds import BLOCK
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class FlatEngine(ConditionEngine):
 
     unit = "channels"
     amount_key = "samples"
+    batch_key = "batch_size"
     fast_amount = 50
 
     @classmethod
@@ -41,6 +43,25 @@ class FlatEngine(ConditionEngine):
     def num_values(self, values: dict[str, Any]) -> int:
         """One for each channel."""
         return self.scenario.samples
+
+    def memory(self) -> float:
+        """The draw, the method that takes most, all beams, and the values of all channels."""
+        scenario = self.scenario
+        network = scenario.network
+        at_once = min(scenario.batch_size, scenario.samples)
+        one = network.num_aps * (network.num_users + network.num_targets) * network.num_tx_ant
+        one += network.num_aps**2 * network.num_targets
+        # complex numbers in double precision, some of them twice
+        draws = 48.0 * one * max(at_once, BLOCK)
+        beams = 16.0 * one * at_once * len(scenario.beamformers)
+        most = max((m.memory(network, at_once) for m in scenario.beamformers), default=0.0)
+        if UPPER_BOUND in scenario.measure:
+            # the bound runs the optimiser's graphs
+            most = max(most, Joint.model_validate({"type": "joint"}).memory(network, at_once))
+        values = 16.0 * scenario.samples * len(scenario.measure) * len(scenario.beamformers)
+        # of all streams at all UEs
+        gains = 64.0 * network.num_users**2 * at_once
+        return LOADED + draws + beams + gains + most + values
 
     def start(self) -> None:
         """Load Keras with its backend, and the channels."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
+from sionna_cfisac.link.rules import group_size
+from sionna_cfisac.scenario.engines.base import LOADED, ConditionEngine, guard
 from sionna_cfisac.scenario.engines.flat import made_methods, setting_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
@@ -21,12 +22,20 @@ if TYPE_CHECKING:
     from sionna_cfisac.statistics import Estimate
 
 
+# measured: Sionna and what XLA compiles; a coefficient of the channels, from the paths that it is
+# made of to the UEs' gains; a coded bit with the messages of the decoder
+_COMPILED = 0.2e9
+_CHANNEL_BYTES = 700.0
+_BIT_BYTES = 250.0
+
+
 class LinkEngine(ConditionEngine):
     """Simulates batches of slots until every method has enough errors."""
 
     unit = "blocks"
     amount_key = "link.stop.max_blocks"
     amount_is_limit = True
+    batch_key = "link.slots_per_batch"
     fast_amount = 2000
 
     @classmethod
@@ -46,6 +55,25 @@ class LinkEngine(ConditionEngine):
     def num_values(self, values: dict[str, Any]) -> int:
         """Every method has as many slots as it took."""
         return max(1, len(next(iter(values.values()))))
+
+    def memory(self) -> float:
+        """The channels of a batch of slots with what makes them, the beams, and the decoder."""
+        scenario, spec = self.scenario, self.spec
+        network, slots = scenario.network, spec.slots_per_batch
+        groups = 1 if scenario.channel.flat else spec.num_subcarriers
+        sets = max(1, groups // group_size(spec.num_subcarriers, spec.beams_per))
+        # where UEs move, every OFDM symbol has its own channels
+        if getattr(scenario.channel, "speed", 0.0) > 0:
+            groups *= spec.num_ofdm_symbols
+        one = network.num_aps * network.num_users * network.num_tx_ant
+        channels = _CHANNEL_BYTES * one * groups * slots
+        beams = max((m.memory(network, slots * sets) for m in scenario.beamformers), default=0.0)
+        blocks, coded, _ = spec.code_blocks()
+        bits = _BIT_BYTES * network.num_users * blocks * coded * slots
+        # gains of all streams at all UEs
+        gains = 64.0 * network.num_users**2 * groups * slots
+        values = 16.0 * spec.stop.max_blocks * len(scenario.measure) * len(scenario.beamformers)
+        return LOADED + _COMPILED + channels + gains + beams + bits + values
 
     @property
     def spec(self) -> LinkSpec:
