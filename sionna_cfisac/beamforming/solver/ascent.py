@@ -105,7 +105,10 @@ def ascend(
     first = problem.evaluate(start)
     batch = tf.shape(start)[0]
     size = 2 * tf.reduce_prod(tf.shape(start)[1:])
-    pairs = tf.zeros((memory, batch, size), tf.float64)
+    # the last steps, the changes of the gradient along them, and one over their inner product;
+    # apart, so that a step in front moves none of the others
+    blank = tf.zeros((batch, size), tf.float64)
+    pairs = ((blank, blank, tf.zeros((batch, 1), tf.float64)),) * memory
     rows = tf.range(max_iterations + 1)[:, None]
     history = tf.zeros((max_iterations + 1, batch), tf.float64) + first.value
     loop = (
@@ -114,7 +117,7 @@ def ascend(
         tf.fill([batch], tf.constant(float("inf"), tf.float64)),
         settled,
         tf.zeros([batch], tf.int32),
-        (pairs, pairs, tf.zeros((memory, batch), tf.float64)),
+        pairs,
         history,
     )
 
@@ -178,25 +181,20 @@ def _line_search(
 ) -> Point:
     """Backtrack along the projected arc until the utility rises enough; else stay."""
 
-    def attempt(length):  # type: ignore[no-untyped-def]
-        step = tf.cast(length, direction.dtype)[:, None, None, None] * direction
-        new = problem.evaluate(to_unit_power(point.f + step, always=False))
-        wanted = point.value + _ARMIJO * length * slope - _ROUNDING * tf.abs(point.value)
-        return new, tf.logical_not(new.value >= wanted)
-
     def unfinished(count, length, new, failed):  # type: ignore[no-untyped-def]
         return tf.logical_and(
-            count < _MAX_BACKTRACKS, tf.reduce_any(tf.logical_and(failed, tf.logical_not(done)))
+            count <= _MAX_BACKTRACKS, tf.reduce_any(tf.logical_and(failed, tf.logical_not(done)))
         )
 
     def body(count, length, new, failed):  # type: ignore[no-untyped-def]
-        length = tf.where(failed, _SHRINK * length, length)
-        new, failed = attempt(length)
-        return count + 1, length, new, failed
+        step = tf.cast(length, direction.dtype)[:, None, None, None] * direction
+        new = problem.evaluate(to_unit_power(point.f + step, always=False))
+        wanted = point.value + _ARMIJO * length * slope - _ROUNDING * tf.abs(point.value)
+        failed = tf.logical_not(new.value >= wanted)
+        return count + 1, tf.where(failed, _SHRINK * length, length), new, failed
 
-    length = tf.ones_like(slope)
-    new, failed = attempt(length)
-    _, _, new, failed = tf.while_loop(unfinished, body, (tf.constant(0), length, new, failed))
+    untried = (tf.constant(0), tf.ones_like(slope), point, tf.ones_like(done))
+    _, _, new, failed = tf.while_loop(unfinished, body, untried)
     # beams never move where they would lose, not even by rounding
     stay = done | failed | (new.value < point.value)
     return tf.nest.map_structure(
@@ -213,34 +211,29 @@ def _project(d: Tensor, point: Point, active: Tensor) -> Tensor:
 
 def _two_loop(problem, point, curvature, gradient, pairs):  # type: ignore[no-untyped-def]
     """Limited-memory BFGS direction with the modelled curvature as its initial matrix."""
-    steps, changes, inverse = pairs
-    memory = steps.shape[0]
     q = _flatten(gradient)
     alphas = []
-    for i in range(memory):  # newest pair first
-        alpha = inverse[i] * tf.reduce_sum(steps[i] * q, axis=-1)
-        q -= alpha[:, None] * changes[i]
+    for step, change, inverse in pairs:  # newest pair first
+        alpha = inverse * tf.reduce_sum(step * q, axis=-1, keepdims=True)
+        q -= alpha * change
         alphas.append(alpha)
     d = _flatten(
         solve(problem, point, curvature, _project(_unflatten(q, gradient), point, curvature.active))
     )
-    for i in reversed(range(memory)):
-        beta = inverse[i] * tf.reduce_sum(changes[i] * d, axis=-1)
-        d += (alphas[i] - beta)[:, None] * steps[i]
+    for alpha, (step, change, inverse) in zip(reversed(alphas), reversed(pairs), strict=True):
+        beta = inverse * tf.reduce_sum(change * d, axis=-1, keepdims=True)
+        d += (alpha - beta) * step
     return _unflatten(d, gradient)
 
 
 def _remember(pairs, step: Tensor, change: Tensor):  # type: ignore[no-untyped-def]
     """Put a pair in front and drop the oldest; a pair without positive curvature is blanked."""
     step, change = _flatten(step), _flatten(change)
-    curvature = tf.reduce_sum(step * change, axis=-1)
-    size = tf.norm(step, axis=-1) * tf.norm(change, axis=-1)
+    curvature = tf.reduce_sum(step * change, axis=-1, keepdims=True)
+    size = tf.norm(step, axis=-1, keepdims=True) * tf.norm(change, axis=-1, keepdims=True)
     good = curvature > 1e-12 * size
     inverse = tf.where(good, 1.0 / tf.where(good, curvature, tf.ones_like(curvature)), 0.0)
-    return tuple(
-        tf.concat([new[None], old[:-1]], axis=0)
-        for old, new in zip(pairs, (step, change, inverse), strict=True)
-    )
+    return ((step, change, inverse), *pairs[:-1])
 
 
 def _flatten(x: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from sionna_cfisac.beamforming.protocol import validated
 from sionna_cfisac.beamforming.rules import one_target_conflicts
 from sionna_cfisac.beamforming.solver.ascent import tangent
 from sionna_cfisac.beamforming.solver.branch_and_bound import maximise_dual_uplink
-from sionna_cfisac.beamforming.solver.compiled import PROBLEM_SPEC, open_spec, solve_from
+from sionna_cfisac.beamforming.solver.compiled import solve_from
+from sionna_cfisac.beamforming.solver.open_graph import PROBLEM, open_graph, open_spec
 from sionna_cfisac.beamforming.theory.normalised import (
     ReducedProblem,
     reduce_problem,
@@ -119,7 +120,7 @@ def upper_bound(
     return (capacity + tf.reduce_sum(mu, axis=1) + sensing) / _LN2
 
 
-@tf.function(input_signature=[PROBLEM_SPEC, open_spec(2), open_spec(1), open_spec(2), open_spec(0)])
+@open_graph(PROBLEM, open_spec(2), open_spec(1), open_spec(2), open_spec(0))
 def _capacity(
     problem: ReducedProblem, mu: Tensor, price: Tensor, uplink_power: Tensor, floor: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,9 +1,20 @@
-"""The optimiser's loops as graphs that are traced once, whatever the sizes of the network."""
+"""The optimiser's loops as graphs that all methods share, whatever the sizes of the network."""
 
 import tensorflow as tf
 
 from sionna_cfisac.beamforming.solver.ascent import Ascent, ascend, choose, higher
-from sionna_cfisac.beamforming.solver.multiplier_search import refine_at_high_snr, strongest
+from sionna_cfisac.beamforming.solver.multiplier_search import (
+    is_high,
+    refine_at_high_snr,
+    strongest,
+)
+from sionna_cfisac.beamforming.solver.open_graph import (
+    BEAMS,
+    CHANNELS,
+    PROBLEM,
+    open_graph,
+    open_spec,
+)
 from sionna_cfisac.beamforming.solver.starts import best_start, random_start
 from sionna_cfisac.beamforming.solver.switching import (
     TRIAL_STEPS,
@@ -18,47 +29,33 @@ from sionna_cfisac.state import Tensor
 
 _MEMORY = 6
 
-
-def open_spec(rank: int, dtype: tf.DType = tf.float64) -> tf.TensorSpec:
-    """Signature of a tensor of this rank and any size."""
-    return tf.TensorSpec([None] * rank, dtype)
-
-
-PROBLEM_SPEC = ReducedProblem(
-    h=open_spec(4, tf.complex128),
-    a=open_spec(3, tf.complex128),
-    gain=open_spec(2),
-    weight=open_spec(1),
-    user_gram=open_spec(4, tf.complex128),
-    target_gram=open_spec(4, tf.complex128),
-)
-_BEAMS = open_spec(4, tf.complex128)
-_CHANNELS = open_spec(1, tf.bool)
 _ASCENT = Ascent(
-    f=_BEAMS,
+    f=BEAMS,
     value=open_spec(1),
     residual=open_spec(1),
     iterations=open_spec(1, tf.int32),
-    converged=_CHANNELS,
+    converged=CHANNELS,
     history=open_spec(2),
 )
 
 
-# sizes stay open in these graphs, so that one trace serves every network; channels that are settled
-# are left alone, and cost nothing where all of them are
-@tf.function(input_signature=[PROBLEM_SPEC, _CHANNELS])
+# channels that are settled are left alone, and cost nothing where all of them are
 def first_start(problem: ReducedProblem, settled: Tensor) -> Tensor:
     """The best guess, refined where the SNR is high: [B, M, R, U]."""
-    return refine_at_high_snr(problem, best_start(problem), settled)
+    guess = _best_guess(problem)
+    # the search takes longer to trace than everything else
+    if tf.executing_eagerly() and not tf.reduce_any(is_high(problem, settled)):
+        return guess
+    return _refined(problem, guess, settled)
 
 
-further_start = tf.function(random_start, input_signature=[PROBLEM_SPEC, open_spec(1, tf.int32)])
+_best_guess = open_graph(PROBLEM)(best_start)
+_refined = open_graph(PROBLEM, BEAMS, CHANNELS)(refine_at_high_snr)
+further_start = open_graph(PROBLEM, open_spec(1, tf.int32))(random_start)
 """A random start [B, M, R, U] from a problem and a seed [2]."""
 
 
-@tf.function(
-    input_signature=[PROBLEM_SPEC, _BEAMS, open_spec(0, tf.int32), open_spec(0), _CHANNELS]
-)
+@open_graph(PROBLEM, BEAMS, open_spec(0, tf.int32), open_spec(0), CHANNELS)
 def run_ascent(
     problem: ReducedProblem,
     start: Tensor,
@@ -70,13 +67,11 @@ def run_ascent(
     return ascend(problem, start, max_iterations, tolerance, settled, _MEMORY)
 
 
-candidates = tf.function(are_alike, input_signature=[PROBLEM_SPEC])
+candidates = open_graph(PROBLEM)(are_alike)
 """Channels [B] on which switching users off can pay."""
 
 
-@tf.function(
-    input_signature=[PROBLEM_SPEC, _ASCENT, open_spec(0, tf.int32), open_spec(0), _CHANNELS]
-)
+# not a graph itself: eager calls share the graphs of the search and the ascent
 def switch_users(
     problem: ReducedProblem,
     found: Ascent,
@@ -93,17 +88,20 @@ def switch_users(
     steps = tf.minimum(max_iterations, TRIAL_STEPS)
     trial_tolerance = tf.constant(TRIAL_TOLERANCE, tf.float64)
 
+    twice = ReducedProblem(*(tf.concat([x, x], axis=0) for x in problem))
     # below it the guesses are good enough for a trial
     easy = strongest(problem) < VERY_HIGH_SNR
 
     def best_trial(found: Ascent, settled: Tensor) -> tuple[Tensor, Tensor]:
         def body(user: Tensor, f: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             others = first_start(problem_without(problem, user), tf.logical_or(easy, settled))
-            for start in (without(found.f, user), others):
-                trial = run_ascent(problem, start, steps, trial_tolerance, settled)
-                better = trial.value > value
-                f = tf.where(better[:, None, None, None], trial.f, f)
-                value = tf.where(better, trial.value, value)
+            starts = tf.concat([without(found.f, user), others], axis=0)
+            trials = run_ascent(twice, starts, steps, trial_tolerance, tf.tile(settled, [2]))
+            beams, values = (tf.split(x, 2) for x in (trials.f, trials.value))
+            for trial_f, trial in zip(beams, values, strict=True):
+                better = trial > value
+                f = tf.where(better[:, None, None, None], trial_f, f)
+                value = tf.where(better, trial, value)
             return user + 1, f, value
 
         loop = (tf.constant(0), found.f, found.value)
@@ -122,7 +120,7 @@ def switch_users(
     return tf.while_loop(unfinished, body, (tf.constant(0), found, settled))[1]
 
 
-@tf.function(input_signature=[PROBLEM_SPEC, _BEAMS])
+@open_graph(PROBLEM, BEAMS)
 def _evaluate(problem: ReducedProblem, f: Tensor) -> Point:
     return problem.evaluate(f)
 

@@ -9,8 +9,11 @@ more noise to less.
 ``docs/symbols.md`` lists the symbols.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
+from sionna_cfisac.beamforming.solver.open_graph import CHANNELS, PROBLEM, open_graph, open_spec
 from sionna_cfisac.beamforming.theory.normalised import (
     Point,
     ReducedProblem,
@@ -38,25 +41,33 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) 
 
     The search goes down in noise, by a factor of ten at a time, from where it is easy: at high SNR
     the utility has many local optima in the multipliers, too, and the path of the best one starts
-    at low SNR. Channels that are ``settled`` [B] are left alone.
+    at low SNR. Then it searches at full SNR directly, and keeps the better. Channels that are
+    ``settled`` [B] are left alone.
     """
     strength = strongest(problem)
-    high = tf.logical_and(strength >= _HIGH_SNR, tf.logical_not(settled))
+    high = is_high(problem, settled)
     share = tf.where(high, _HIGH_SNR / tf.maximum(strength, _HIGH_SNR), 1.0)
 
-    def unfinished(share, x, done):  # type: ignore[no-untyped-def]
+    first = _first_guess(problem)
+
+    def unfinished(share, x, path, direct, done):  # type: ignore[no-untyped-def]
         return tf.logical_not(tf.reduce_all(done))
 
-    def body(share, x, done):  # type: ignore[no-untyped-def]
+    def body(share, x, path, direct, done):  # type: ignore[no-untyped-def]
         x = _maximise(_weaker(problem, share), x, done)
-        return tf.minimum(_LESS_NOISE * share, 1.0), x, tf.logical_or(done, share >= 1.0)
+        there = share >= 1.0
+        done = tf.logical_or(done, tf.logical_and(there, direct))
+        turn = tf.logical_and(there, tf.logical_not(direct))
+        path = tf.where(turn[:, None], x, path)
+        # a UE that is not worth its power at low SNR is not found again on that path
+        x = tf.where(turn[:, None], first, x)
+        return tf.minimum(_LESS_NOISE * share, 1.0), x, path, tf.logical_or(direct, turn), done
 
-    loop = (share, _first_guess(_weaker(problem, share)), tf.logical_not(high))
-    _, x, _ = tf.while_loop(unfinished, body, loop)
-    # a UE that is not worth its power at low SNR is not found again on that path
-    direct = _maximise(problem, _first_guess(problem), tf.logical_not(high))
+    guess = _first_guess(_weaker(problem, share))
+    loop = (share, guess, guess, tf.zeros_like(high), tf.logical_not(high))
+    _, x, path, _, _ = tf.while_loop(unfinished, body, loop)
     best = problem.evaluate(start)
-    for f in (_beams(problem, x), _beams(problem, direct)):
+    for f in (_beams(problem, path), _beams(problem, x)):
         point = problem.evaluate(f)
         better = tf.logical_and(high, point.value > best.value)
         best = point._replace(
@@ -64,6 +75,11 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) 
             value=tf.where(better, point.value, best.value),
         )
     return best.f
+
+
+def is_high(problem: ReducedProblem, settled: Tensor) -> Tensor:
+    """Whether the search pays on a channel that is not ``settled`` [B]: [B], bool."""
+    return tf.logical_and(strongest(problem) >= _HIGH_SNR, tf.logical_not(settled))
 
 
 def strongest(problem: ReducedProblem) -> Tensor:
@@ -81,6 +97,7 @@ def _weaker(problem: ReducedProblem, share: Tensor) -> ReducedProblem:
     )
 
 
+@open_graph(PROBLEM, open_spec(2), CHANNELS)
 def _maximise(problem: ReducedProblem, x: Tensor, done: Tensor) -> Tensor:
     """BFGS on the logarithms ``x`` of the multipliers, for the channels that are not done."""
     point, gradient = _evaluate(problem, x)
@@ -133,53 +150,120 @@ def _first_guess(problem: ReducedProblem) -> Tensor:
     )
 
 
-def _beams(problem: ReducedProblem, x: Tensor) -> Tensor:
-    """Beams [B, M, R, U] of the multipliers whose logarithms are ``x``."""
+class _Design(NamedTuple):
+    """The beams that multipliers stand for, and what they were computed from.
+
+    Attributes
+    ----------
+    f, direction : [B, M, R, U], complex
+        Beams, and Ω⁻¹HC, which they are but for the power of each AP
+    combined : [B, M, R, U], complex
+        HC, with the combining C = (I + diag(q) K)⁻¹ diag(b)
+    combining, factor : [B, U, U], complex
+        C, and the Cholesky factor of I + √q K √q
+    k : [B, U, U], complex
+        K = Σ HᴴΩ⁻¹H
+    phi, xi, share : [B, M], float
+        Ω⁻¹ = φ I + ξ aaᴴ, and the share (μ - κg‖a‖²)/μ
+    q, b : [B, U], float
+        Powers of the dual uplink and amplitudes
+    """
+
+    f: Tensor
+    direction: Tensor
+    combined: Tensor
+    combining: Tensor
+    factor: Tensor
+    k: Tensor
+    phi: Tensor
+    xi: Tensor
+    share: Tensor
+    q: Tensor
+    b: Tensor
+
+
+def _design(problem: ReducedProblem, x: Tensor) -> _Design:
+    """Beams of the multipliers whose logarithms are ``x``."""
     num_aps, num_users = tf.shape(problem.h)[1], tf.shape(problem.h)[3]
     inverse_slack, q, b, price = tf.split(tf.exp(x), [num_aps, num_users, num_users, 1], axis=1)
     target_price = tf.where(problem.weight > 0.0, price[:, 0], 0.0)[:, None] * problem.gain
-    phi = inverse_slack / (1.0 + target_price * problem.norm_a() * inverse_slack)
+    over = 1.0 + target_price * problem.norm_a() * inverse_slack
+    phi = inverse_slack / over
     xi = phi * target_price * inverse_slack
     k = problem.dual_gram(phi, xi)
     root = tf.sqrt(q)
     left = as_complex(root)
     eye = tf.eye(num_users, dtype=k.dtype)
-    matrix = eye + left[:, :, None] * k * left[:, None, :]
+    factor = tf.linalg.cholesky(eye + left[:, :, None] * k * left[:, None, :])
     right = tf.linalg.diag(as_complex(b / root))
-    combining = left[:, :, None] * tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), right)
-    return to_unit_power(problem.inverse_omega(phi, xi, tf.matmul(problem.h, combining[:, None])))
+    combining = left[:, :, None] * tf.linalg.cholesky_solve(factor, right)
+    combined = tf.matmul(problem.h, combining[:, None])
+    direction = problem.inverse_omega(phi, xi, combined)
+    f = to_unit_power(direction)
+    return _Design(f, direction, combined, combining, factor, k, phi, xi, 1.0 / over, q, b)
+
+
+def _beams(problem: ReducedProblem, x: Tensor) -> Tensor:
+    """Beams [B, M, R, U] of the multipliers whose logarithms are ``x``."""
+    return _design(problem, x).f
+
+
+def _pulled_back(problem: ReducedProblem, design: _Design, gradient: Tensor) -> Tensor:
+    r"""Gradient with respect to the multipliers' logarithms [B, M + 2U + 1] from that to the beams.
+
+    The chain rule backwards through :func:`_design`: with the adjoints G of Ω⁻¹HC and
+    :math:`\mathbf{W} = (\mathbf{I} + \mathbf{K}\,\mathrm{diag}(q))^{-1}
+    \mathbf{H}^H\mathbf{\Omega}^{-1}\mathbf{G}` of diag(b), that of K is
+    :math:`-\mathrm{diag}(q)\,\mathbf{W}\mathbf{C}^H`.
+    """
+    f = design.f
+    # what changes an AP's power is taken back by the scaling
+    tangential = gradient - as_complex(inner(f, gradient))[..., None, None] * f
+    # an AP without channels has no beams
+    length = inner(f, design.direction)
+    per_length = 2.0 * tf.math.divide_no_nan(tf.ones_like(length), length)
+    outer = tangential * as_complex(per_length)[..., None, None]
+    back = problem.inverse_omega(design.phi, design.xi, outer)
+    back = tf.reduce_sum(tf.matmul(problem.h, back, adjoint_a=True), axis=1)
+    left = as_complex(tf.sqrt(design.q))[:, :, None]
+    w = tf.linalg.cholesky_solve(design.factor, left * back) / left
+    to_b = tf.math.real(tf.linalg.diag_part(w))
+    received = tf.matmul(design.k, design.combining)
+    to_q = -tf.reduce_sum(tf.math.real(tf.math.conj(w) * received), axis=2)
+    to_k = -tf.matmul(as_complex(design.q)[:, :, None] * w, design.combining, adjoint_b=True)
+    to_phi = inner(outer, design.combined) + inner(to_k[:, None], problem.user_gram)
+    lit = tf.math.conj(problem.lit(outer)) * problem.lit(design.combined)
+    to_xi = tf.reduce_sum(tf.math.real(lit), axis=2) + inner(to_k[:, None], problem.target_gram)
+    to_phi, to_xi = design.phi * to_phi, design.xi * to_xi
+    share = design.share
+    to_price = tf.reduce_sum(share * to_xi - (1.0 - share) * to_phi, axis=1, keepdims=True)
+    to_slack = share * to_phi + (1.0 + share) * to_xi
+    return tf.concat([to_slack, design.q * to_q, design.b * to_b, to_price], axis=1)
 
 
 def _evaluate(problem: ReducedProblem, x: Tensor) -> tuple[Point, Tensor]:
     """The point that ``x`` stands for, and the gradient of the utility with respect to ``x``."""
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        f = _beams(problem, x)
-        point = problem.evaluate(tf.stop_gradient(f))
-        # the utility's own gradient is at hand: only the map to the beams is differentiated
-        linear = 2.0 * tf.reduce_sum(inner(point.gradient, f))
-    return point, tape.gradient(linear, x)
+    design = _design(problem, x)
+    point = problem.evaluate(design.f)
+    return point, _pulled_back(problem, design, point.gradient)
 
 
 def _search(problem, x, point, gradient, d, slope, done):  # type: ignore[no-untyped-def]
     """Backtrack until the utility rises enough; else stay."""
 
-    def attempt(length):  # type: ignore[no-untyped-def]
-        new_x = x + length[:, None] * d
-        new, new_gradient = _evaluate(problem, new_x)
-        good = new.value >= point.value + _ARMIJO * length * slope
-        return new_x, new, new_gradient, tf.logical_not(good)
-
     def unfinished(count, length, new_x, new, new_gradient, failed):  # type: ignore[no-untyped-def]
         open_ = tf.reduce_any(tf.logical_and(failed, tf.logical_not(done)))
-        return tf.logical_and(count < _MAX_BACKTRACKS, open_)
+        return tf.logical_and(count <= _MAX_BACKTRACKS, open_)
 
     def body(count, length, new_x, new, new_gradient, failed):  # type: ignore[no-untyped-def]
+        new_x = x + length[:, None] * d
+        new, new_gradient = _evaluate(problem, new_x)
+        failed = tf.logical_not(new.value >= point.value + _ARMIJO * length * slope)
         length = tf.where(failed, _SHRINK * length, length)
-        return (count + 1, length, *attempt(length))
+        return count + 1, length, new_x, new, new_gradient, failed
 
-    length = tf.ones_like(slope)
-    loop = (tf.constant(0), length, *attempt(length))
+    untried = tf.ones_like(done)
+    loop = (tf.constant(0), tf.ones_like(slope), x, point, gradient, untried)
     _, _, new_x, new, new_gradient, failed = tf.while_loop(unfinished, body, loop)
     stay = tf.logical_or(done, failed)
     return tf.nest.map_structure(
