@@ -156,6 +156,48 @@ def test_a_card_without_it_says_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert warned(tmp_path, extra, "conditioned", "paper-beta2") == []
 
 
+@pytest.mark.parametrize(
+    ("extra", "measure", "expected"),
+    [
+        (
+            "detection: {num_symbols: 14}\n",
+            "[sum_rate, utility]",
+            "s.yaml:10: detection: nothing uses this section: it is for measures that start with "
+            "pd_, got measure [sum_rate, utility]",
+        ),
+        ("detection: {num_symbols: 14}\n", "[pd_energy]", None),
+        ("detection: {num_symbols: 14}\n", "['./own.py:detected']", None),
+        ("detection: {num_symbols: 14}\n", "['./own.py:blind']", "pd_, got measure [./own.py:blin"),
+        (
+            "upper_bound: {method: branch_and_bound}\n",
+            "[utility]",
+            "s.yaml:10: upper_bound: nothing uses this section: it is for the measure upper_bound, "
+            "got measure [utility]",
+        ),
+        ("upper_bound: {method: branch_and_bound}\n", "[utility, upper_bound]", None),
+        # what is for sensing always has an effect on the beams
+        ("sensing: {noise_power: 1}\nobjective: {sensing_weight: 0}\n", "[sum_rate]", None),
+        (
+            "detection: {}\nsweep: {detection.num_symbols: [14, 20]}\n",
+            "[sum_rate]",
+            "s.yaml:10: detection: nothing uses this section",
+        ),
+    ],
+)
+def test_a_section_that_nothing_uses(
+    tmp_path: Path, extra: str, measure: str, expected: str | None
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "from sionna_cfisac.measures import Measure\n"
+        "detected = Measure('detected', '1', 'a', lambda state, f, detection: 0 * f[:, 0, 0, 0])\n"
+        "blind = Measure('blind', '1', 'b', lambda state, f: 0 * f[:, 0, 0, 0])\n"
+    )
+    (tmp_path / "s.yaml").write_text(TEXT.replace("[sum_rate]", measure) + extra)
+    found = [str(p).replace(f"{tmp_path}/", "") for p in load_study(tmp_path / "s.yaml").warnings]
+    assert len(found) == (expected is not None)
+    assert expected is None or expected in found[0]
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda f: f.stem)
 def test_shipped_scenarios_warn_of_what_they_are_about_alone(file: Path) -> None:
     """One line for each network that is taken beyond its training on purpose."""
