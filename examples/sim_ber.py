@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import sionna.phy
 from sionna.phy.utils import PlotBER
 
-from sionna_cfisac.beamforming import HeteroGNNBeamformer, RZFBeamformer
+from sionna_cfisac.beamforming import DualGNNBeamformer, RZFBeamformer
 from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.link import CellFreeOFDMLink, StopRule, simulate_errors
 from sionna_cfisac.plotting import plot_waterfall, save_figure
@@ -31,7 +31,7 @@ from sionna_cfisac.snr_gap import snr_at
 
 METHODS = {
     "rzf": RZFBeamformer(),
-    "hetero_gnn": HeteroGNNBeamformer.from_pretrained("conditioned", sensing_weight=0.0),
+    "dual_gnn": DualGNNBeamformer.from_pretrained(sensing_weight=0.0),
 }
 
 

@@ -119,6 +119,7 @@ def run(
     if not study.scenario.beamformers:
         message = "this key is required to run; without it a scenario can only be trained"
         raise ScenarioError([Problem(str(file), "beamformers", message)])
+    _warn(study.warnings)
     folder = output or Path("results") / study.scenario.name
     _prepare(RunFolder(folder, study), resume, force)
 
@@ -200,6 +201,7 @@ def check(file: ScenarioFile, overrides: Overrides = None, fast: Fast = False) -
     from sionna_cfisac.scenario.study import load_study
 
     study = load_study(file, overrides or [], fast)
+    _warn(study.warnings)
     scenario = study.scenario
     if not scenario.beamformers:
         assert scenario.training is not None
@@ -273,6 +275,11 @@ def _prepare(place: "OutputFolder", resume: bool, force: bool) -> None:
     place.prepare(resume, force)
     if afresh:
         print(f"{place.path}: nothing to resume; starting afresh", file=sys.stderr)
+
+
+def _warn(odd: list[Problem]) -> None:
+    for problem in odd:
+        print(f"warning: {problem}", file=sys.stderr)
 
 
 def _console() -> Console:

@@ -31,6 +31,12 @@ def _written(value: Any, limit: int) -> str:
     return repr(value)
 
 
+def span(values: Sequence[float]) -> str:
+    """``0.01 to 1``: the ends of some numbers, or the number where all are the same."""
+    low, high = (f"{end:.4g}" for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
 def suggestion(word: Any, candidates: Sequence[str]) -> str:
     """``; did you mean '…'?``, or the list of candidates where none is close."""
     close = closest(word, candidates)

@@ -49,7 +49,7 @@ def test_sim_ber_and_the_package_agree(tmp_path: Path) -> None:
     printed = run(tmp_path, "sim_ber.py", "--snr-db", "-6", "-5", "--blocks", "1000")
     rows = re.findall(r"^ +(-\d\.0) +(\w+) (\S+) +(\S+) +(\S+) +\d+ +(\S+)$", printed, re.MULTILINE)
     assert [(snr, name) for snr, name, *_ in rows] == [
-        (snr, name) for snr in ("-6.0", "-5.0") for name in ("rzf", "hetero_gnn")
+        (snr, name) for snr in ("-6.0", "-5.0") for name in ("rzf", "dual_gnn")
     ]
     for _, _, _, low, high, sim_ber in rows:
         # other draws: both have an interval of about this width

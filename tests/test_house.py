@@ -25,7 +25,7 @@ FLOORS = [
 ]
 ROOMS = ["file", "schema", "engines", "rules", "study", "results", "runner", "report", "catalogue"]
 BEAMFORMING = [
-    ["weights", "rules", "protocol"],
+    ["weights", "rules", "protocol", "trained_on"],
     ["pretrained"],
     ["methods"],
     ["theory"],

@@ -87,7 +87,7 @@ def test_link_example_gives_the_gaps(capsys):
     assert namespace["bits"].shape == namespace["bits_hat"].shape
     table = namespace["table"]
     bler = table[(table.metric == "bler") & (table.snr_db == -5)].set_index("method").value
-    assert set(bler.index) == {"rzf", "wmmse", "hetero_gnn"}
+    assert set(bler.index) == {"rzf", "wmmse", "dual_gnn"}
     # README's table of imperfect CSI has 10 % between -5.6 and -4.8 dB
     assert ((bler > 0.005) & (bler < 0.3)).all()
     assert "gap_db" in capsys.readouterr().out

@@ -42,10 +42,14 @@ class Purpose(NamedTuple):
         Weight β of the scenario
     dtype : None, "float32" or "float64"
         Precision inside networks, by default their own; the other methods have the channels'
+    judged : frozenset of str
+        What networks need not warn of, see
+        :meth:`~sionna_cfisac.beamforming.networks.learned.LearnedBeamformer.mute`
     """
 
     sensing_weight: float
     dtype: str | None = None
+    judged: frozenset[str] = frozenset()
 
 
 class Method(Kind):
@@ -339,8 +343,10 @@ class Network(Method):
         del options["weights"]
         if kind.conditioned or read_card(file)["architecture"].get("conditioned"):
             options.setdefault("sensing_weight", purpose.sensing_weight)
-        network: Callable[[Any], Any] = kind.load(file, dtype=purpose.dtype, **options)
-        return network
+        network = kind.load(file, dtype=purpose.dtype, **options)
+        network.mute(purpose.judged)
+        made: Callable[[Any], Any] = network
+        return made
 
 
 class HeteroGNNArchitecture(Architecture):

@@ -24,7 +24,13 @@ from sionna_cfisac.options import (
     Length,
     Speed,
 )
-from sionna_cfisac.radio import THERMAL_NOISE, UNIT_SCALE_NOISE, URBAN_UE_HEIGHTS, urban_conflicts
+from sionna_cfisac.radio import (
+    LEAST_LOSS_DB,
+    THERMAL_NOISE,
+    UNIT_SCALE_NOISE,
+    URBAN_UE_HEIGHTS,
+    urban_conflicts,
+)
 
 Position = Annotated[list[Coordinate], Field(min_length=2, max_length=3)]
 Positions = Annotated[list[Position], Field(min_length=1, max_length=MOST_ENTRIES)]
@@ -55,6 +61,10 @@ class ChannelKind(Kind):
     left out. It should not; of the kinds that do, existing files keep their numbers."""
     link_home: ClassVar[Any] = None
     """Class of the channel of a link, where it is another one; see :meth:`make_for_link`."""
+
+    def gain(self) -> tuple[float, float] | None:
+        """Between which ends the mean of |h|^2 lies; None where nobody knows before a draw."""
+        return None
 
     def make(self, arguments: dict[str, Any]) -> Any:
         """The layer.
@@ -124,6 +134,10 @@ class Rayleigh(ChannelKind):
         "default [0, pi/2)",
     )
 
+    def gain(self) -> tuple[float, float]:
+        """1, whatever the sizes are."""
+        return 1.0, 1.0
+
     def conflicts(self) -> Iterator[Conflict]:
         """An interval that is none."""
         for where, message in angle_conflicts(self.angle_range):
@@ -171,6 +185,10 @@ class Placed(ChannelKind):
         yield ("ap_orientations",), self.ap_orientations, "num_aps"
         yield ("ue_positions",), self.ue_positions, "num_users"
         yield ("target_positions",), self.target_positions, "num_targets"
+
+    def gain(self) -> tuple[float, float] | None:
+        """Less than the shortest link lets through."""
+        return 0.0, 10 ** (-LEAST_LOSS_DB / 10)
 
     def urban(self) -> tuple[str, KeyPath] | None:
         """The 3GPP model whose formulas it uses, if any, and the option that says so."""
@@ -245,6 +263,10 @@ class Topology(Placed):
             for index, row in enumerate(self.k_factor_db):
                 yield ("k_factor_db", index), row, "num_users"
 
+    def gain(self) -> tuple[float, float] | None:
+        """As everywhere on maps, unless the loss at 1 m is the user's own."""
+        return super().gain() if self.reference_loss_db is None else None
+
     def urban(self) -> tuple[str, KeyPath] | None:
         """The path-loss model, if it is one of 3GPP."""
         known = self.path_loss in URBAN_UE_HEIGHTS
@@ -305,6 +327,10 @@ class TDL(ChannelKind):
     )
     carrier_frequency: Frequency = Field(3.5e9, description="Carrier frequency in Hz")
     speed: Speed = Field(0.0, description="Speed of the UEs in m/s")
+
+    def gain(self) -> tuple[float, float]:
+        """1: the powers of the taps add up to it."""
+        return 1.0, 1.0
 
     def make_for_link(self, layer: Any, precision: str) -> Any:
         """Sionna's model, drawn anew for every pair of AP and UE."""

@@ -18,6 +18,7 @@ from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, 
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
 from sionna_cfisac.scenario.file.yaml import YAMLProblemError
 from sionna_cfisac.scenario.rules.check import check_values
+from sionna_cfisac.scenario.rules.notices import notices
 from sionna_cfisac.scenario.schema.keys import may_be_fast, may_be_swept
 from sionna_cfisac.scenario.schema.resolved import resolved
 from sionna_cfisac.scenario.schema.scenario import MAX_FAST_KEYS, ScenarioSpec
@@ -63,11 +64,14 @@ class Study:
         The grid of its sweep
     columns : list of str
         Swept keys
+    warnings : list of Problem
+        What is odd about it
     """
 
     scenario: ScenarioSpec
     conditions: list[Condition]
     columns: list[str]
+    warnings: list[Problem]
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -231,7 +235,10 @@ def _check(
     if problems or scenario is None:
         return None, problems
     columns = [column for axis in axes for column in axis.columns]
-    return Study(scenario, grid, columns), []
+    # what was checked before is shown again without its weights, and was warned of then
+    odd = notices([condition.scenario for condition in grid]) if weights else ()
+    warnings = [document.problem(path, message) for path, message, _ in odd]
+    return Study(scenario, grid, columns, _sorted(warnings)), []
 
 
 def _too_large(document: Document, study: Study) -> Iterator[Problem]:

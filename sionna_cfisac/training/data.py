@@ -146,6 +146,10 @@ class TrainingData(keras.utils.PyDataset):
             batch[name] = {key: value[chosen] for key, value in fields.items()}
         return (batch,)
 
+    def sample(self, size: int, index: int) -> Batch:
+        """``size`` channels like those of every step, others for another ``index``."""
+        return self._draw(size, index)
+
     def on_epoch_end(self) -> None:
         """Move on to the next epoch."""
         self.epoch += 1

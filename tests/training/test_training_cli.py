@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from reference import ReferenceChannel
+from scipy.stats import gamma
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_helpers import TEXT, Train, log, stored
 
@@ -54,6 +55,14 @@ def test_weights_card_and_progress(
     assert (card["name"], card["description"], card["seed"]) == ("tiny", "a test", 5)
     assert card["scenario"]["training"]["steps"] == 12
     assert card["scenario"]["noise_power"] == 0.1
+    known = card["trained_on"]
+    assert [known[f"num_{key}"] for key in ("aps", "users", "tx_ant")] == [[2, 2], [2, 2], [4, 4]]
+    assert (known["sensing_weight"], known["noise_power"]) == ([2, 2], [0.1, 0.1])
+    # the mean of 16 exponential variables, over noise of 0.1
+    np.testing.assert_allclose(
+        known["channel_gain"], gamma(16, scale=1 / 16).ppf([0.01, 0.99]), rtol=0.1
+    )
+    np.testing.assert_allclose(known["snr"], 10 * np.array(known["channel_gain"]), rtol=1e-3)
     about = card["training"]
     assert (about["backend"], about["steps"], about["channels"]) == ("tensorflow", 12, 96)
     assert about["finished"] == time.strftime("%Y-%m-%d", time.gmtime())

@@ -4,7 +4,6 @@
 """
 
 import math
-import warnings
 from typing import Any
 
 import keras
@@ -133,21 +132,3 @@ def check_sensing_weight(
                 limits = f"finite numbers >= {low:g}"
             raise ValueError(f"sensing_weight: expected {limits}, got {odd[0]:g}")
     return weight
-
-
-def warn_of_noise(state: ChannelState) -> None:
-    """Warn where the noise power of a UE is known to lie outside what the context tells apart.
-
-    To be called by what the user calls, whose line the warning names.
-    """
-    noise = concrete(state.noise_power)
-    if noise is None:
-        return
-    low, high = NOISE_RANGE
-    odd = (noise < low * (1 - 1e-5)) | (noise > high * (1 + 1e-5))
-    if odd.any():
-        warnings.warn(
-            f"noise_power: the network is made for {low:g} to {high:g}, got {noise[odd][0]:g}; "
-            "its beams are those for the nearest noise power within",
-            stacklevel=3,
-        )

@@ -105,6 +105,7 @@ class DualGNNBeamformer(LearnedBeamformer):
     """
 
     conditioned = True
+    scale_free = True
 
     def __init__(
         self,
@@ -187,6 +188,7 @@ class DualGNNBeamformer(LearnedBeamformer):
             # ahead of Keras, which refuses lists of numbers and wraps errors in its own text
             state, sensing_weight = self._check_inputs(state, sensing_weight)
             error_noise(error_variance, state, self.compute_dtype)
+            self._warn_outside(state, sensing_weight)
         # Keras allows only tensors as positional arguments of a layer
         return super().__call__(state, sensing_weight=sensing_weight, error_variance=error_variance)
 

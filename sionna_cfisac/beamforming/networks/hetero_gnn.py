@@ -14,7 +14,6 @@ from sionna_cfisac.arrays import to_complex
 from sionna_cfisac.beamforming.networks.context import (
     ContextEmbedding,
     check_sensing_weight,
-    warn_of_noise,
 )
 from sionna_cfisac.beamforming.networks.graph_layer import (
     AGGREGATIONS,
@@ -26,7 +25,8 @@ from sionna_cfisac.beamforming.networks.learned import (
     check_network_input,
     symbolic,
 )
-from sionna_cfisac.beamforming.weights import SENSING_WEIGHT_RANGE
+from sionna_cfisac.beamforming.trained_on import TrainedOn
+from sionna_cfisac.beamforming.weights import NOISE_RANGE, SENSING_WEIGHT_RANGE
 from sionna_cfisac.metrics import target_gain
 from sionna_cfisac.radio import UNIT_SCALE_NOISE
 from sionna_cfisac.state import (
@@ -75,6 +75,8 @@ class HeteroGNNBeamformer(LearnedBeamformer):
     of 1. Where values are known, that is outside a traced graph, a weight outside is refused and a
     noise power outside warned of; the network sees the nearest one within. A network that is not
     conditioned knows neither: its beams are those for the weight and the noise of its training.
+    Loaded weights are warned of, once of each, where sizes, the mean of :math:`|h|^2`, the noise
+    power or the SNR lie outside of their training, as far as it is in their card.
 
     Parameters
     ----------
@@ -180,6 +182,10 @@ class HeteroGNNBeamformer(LearnedBeamformer):
             if self.conditioned
             else None
         )
+        if self.conditioned:
+            # the context tells no others apart
+            intervals = {"noise_power": NOISE_RANGE}
+            self._trained_on = TrainedOn("the network", intervals, clips=True)
         self.built = True
 
     @classmethod
@@ -212,8 +218,7 @@ class HeteroGNNBeamformer(LearnedBeamformer):
         if not symbolic(state, sensing_weight):
             # ahead of Keras, which refuses lists of numbers and wraps errors in its own text
             state, sensing_weight = self._check_inputs(state, sensing_weight)
-            if self.conditioned:
-                warn_of_noise(state)
+            self._warn_outside(state, sensing_weight)
         # Keras allows only tensors as positional arguments of a layer
         return super().__call__(state, sensing_weight=sensing_weight)
 

@@ -5,6 +5,8 @@ import inspect
 import json
 import math
 import os
+import warnings
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.beamforming.rules import architecture_conflicts
+from sionna_cfisac.beamforming.trained_on import QUANTITIES, TrainedOn, departures
 from sionna_cfisac.beamforming.weights import (
     CARD_FORMAT,
     CARD_VERSION,
@@ -22,9 +25,13 @@ from sionna_cfisac.beamforming.weights import (
     pretrained_names,
     weights_files,
 )
-from sionna_cfisac.state import ChannelState, Tensor, check_state
+from sionna_cfisac.state import ChannelState, Tensor, check_state, concrete
 
 L = TypeVar("L", bound="LearnedBeamformer")
+
+_IN_ITS_PLACE = ("DualGNNBeamformer", "JointBeamformer", "WMMSEBeamformer")
+# channels of a batch whose scale is looked at
+_LOOKED_AT = 32
 
 
 class LearnedBeamformer(keras.layers.Layer):
@@ -37,6 +44,8 @@ class LearnedBeamformer(keras.layers.Layer):
 
     conditioned = False
     """Whether ``call`` takes a ``sensing_weight`` that the beams depend on."""
+    scale_free = False
+    """Whether nothing but the ratio of the channels' power and the noise matters."""
 
     def __init__(
         self,
@@ -49,6 +58,8 @@ class LearnedBeamformer(keras.layers.Layer):
         super().__init__(dtype=dtype, name=name, trainable=trainable, autocast=autocast)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected float32 or float64, got {self.compute_dtype}")
+        self._trained_on = TrainedOn("the network")
+        self._warned: frozenset[str] = frozenset()
 
     def architecture(self) -> dict[str, Any]:
         """Constructor arguments that fix the shapes and the meaning of the weights."""
@@ -81,6 +92,38 @@ class LearnedBeamformer(keras.layers.Layer):
         if self.conditioned:
             return self(state, sensing_weight=sensing_weight)
         return self(state)
+
+    def mute(self, quantities: Collection[str] = tuple(QUANTITIES)) -> None:
+        """Do not warn of these where they lie outside of the training; by default of nothing.
+
+        Parameters
+        ----------
+        quantities : collection of str
+            Of :data:`~sionna_cfisac.beamforming.trained_on.QUANTITIES`
+        """
+        self._warned = self._warned | frozenset(quantities)
+
+    def _warn_outside(self, state: ChannelState, sensing_weight: Tensor | None = None) -> None:
+        """Warn, once of each quantity, of what is known to lie outside of the training.
+
+        To be called by what the user calls, whose line the warning names. In a traced graph only
+        sizes are known.
+        """
+        known = self._trained_on
+        if self._warned.issuperset(known.intervals):
+            return
+        seen: dict[str, Sequence[float]] = {
+            "num_aps": [state.num_aps],
+            "num_users": [state.num_users],
+            "num_tx_ant": [state.num_tx_ant],
+            **_values_seen(state, sensing_weight),
+        }
+        for departure in departures(known, seen):
+            if departure.quantity not in self._warned:
+                warnings.warn(
+                    f"{departure.argument}: {departure.message(_IN_ITS_PLACE)}", stacklevel=3
+                )
+                self.mute([departure.quantity])
 
     def candidates(self, state: ChannelState, sensing_weight: float | Tensor) -> list[Tensor]:
         """All the beams whose utility training is to raise; by default those of :meth:`beams`."""
@@ -186,6 +229,7 @@ class LearnedBeamformer(keras.layers.Layer):
             raise ValueError(f"{card_file}: {cls.__name__} has no argument {', '.join(unknown)}")
         layer = cls(**known, **options)
         layer._assign(file)
+        layer._trained_on = TrainedOn.of_card(card)
         return layer
 
     @classmethod
@@ -288,6 +332,27 @@ def check_network_input(state: ChannelState, values: bool = True) -> ChannelStat
             f"{tuple(state.h.shape)} and a of shape {tuple(state.a.shape)}"
         )
     return state
+
+
+def _values_seen(state: ChannelState, sensing_weight: Tensor | None) -> dict[str, Sequence[float]]:
+    """What the values of a call say, where they are known."""
+    seen: dict[str, Sequence[float]] = {}
+    weight = None if sensing_weight is None else concrete(sensing_weight)
+    if weight is not None:
+        seen["sensing_weight"] = np.ravel(weight).tolist()
+    noise = concrete(state.noise_power)
+    if noise is not None:
+        seen["noise_power"] = np.ravel(noise).tolist()
+    h, power = concrete(state.h[:_LOOKED_AT]), concrete(state.ap_power[:_LOOKED_AT])
+    if h is None:
+        return seen
+    # of a typical channel: single ones are now and then far from it
+    gain = np.mean(np.square(np.abs(h)), axis=(1, 2, 3))
+    seen["channel_gain"] = [float(np.median(gain))]
+    if noise is not None and power is not None:
+        snr = power.sum(-1) * gain / noise[:_LOOKED_AT].mean(-1)
+        seen["snr"] = [float(np.median(snr))]
+    return seen
 
 
 def symbolic(*inputs: Any) -> bool:

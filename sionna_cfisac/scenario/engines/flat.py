@@ -13,6 +13,7 @@ from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
 from sionna_cfisac.scenario.engines.seeds import BLOCK
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
+from sionna_cfisac.scenario.schema.seen import judged
 
 if TYPE_CHECKING:
     from sionna_cfisac.statistics import Estimate
@@ -178,7 +179,9 @@ def made_methods(scenario: ScenarioSpec) -> dict[str, Callable[[Any], Any]]:
     """
     from sionna_cfisac.scenario.engines.channels import precision_dtype
 
-    purpose = Purpose(scenario.objective.sensing_weight, precision_dtype(scenario))
+    purpose = Purpose(
+        scenario.objective.sensing_weight, precision_dtype(scenario), judged(scenario)
+    )
     return {
         method.shown_name: guard(method.shown_name, method.make, purpose)
         for method in scenario.beamformers

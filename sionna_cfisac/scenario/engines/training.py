@@ -20,7 +20,7 @@ from sionna_cfisac.seeds import scenario_word
 if TYPE_CHECKING:
     from sionna_cfisac.beamforming.networks.learned import LearnedBeamformer
     from sionna_cfisac.channel import ChannelLayer
-    from sionna_cfisac.training import Draw, Progress, Score
+    from sionna_cfisac.training import Draw, Progress, Score, TrainingData, Validation
 
 
 class Trained(NamedTuple):
@@ -93,7 +93,6 @@ class TrainingEngine(Engine[Trained]):
         import keras
 
         from sionna_cfisac.training import (
-            TrainingData,
             TrainingError,
             TrainingPlan,
             Validation,
@@ -105,16 +104,7 @@ class TrainingEngine(Engine[Trained]):
         keras.utils.set_random_seed(scenario.seed % 2**32)
         network = make_network(scenario)
         channels = make_channels(scenario)
-        data = TrainingData(
-            channels,
-            batch_size=spec.batch_size,
-            steps_per_epoch=min(spec.validation.every, spec.steps),
-            seed=scenario_word(scenario.seed, "training"),
-            sensing_weight=self._weight(),
-            noise_power=_range(spec.noise_power),
-            noise_scale=_range(spec.noise_scale),
-            num_samples=spec.samples,
-        )
+        data = self.make_data(channels)
         weights = self._weights_to_score()
         validation = Validation(
             channels, spec.validation.samples, weights, scenario_word(scenario.seed, "validation")
@@ -141,9 +131,32 @@ class TrainingEngine(Engine[Trained]):
         test = Validation(
             channels, spec.validation.test_samples, weights, scenario_word(scenario.seed, "test")
         )
-        return self._save(network, test, plan.num_epochs * data.steps_per_epoch, seconds)
+        return self._save(network, data, test, plan.num_epochs * data.steps_per_epoch, seconds)
 
-    def _save(self, network: "LearnedBeamformer", test: Any, steps: int, seconds: float) -> Trained:
+    def make_data(self, channels: "list[ChannelLayer]") -> "TrainingData":
+        """The batches to train on, from the channel layers of :func:`make_channels`."""
+        from sionna_cfisac.training import TrainingData
+
+        spec = self.spec
+        return TrainingData(
+            channels,
+            batch_size=spec.batch_size,
+            steps_per_epoch=min(spec.validation.every, spec.steps),
+            seed=scenario_word(self.scenario.seed, "training"),
+            sensing_weight=self._weight(),
+            noise_power=_range(spec.noise_power),
+            noise_scale=_range(spec.noise_scale),
+            num_samples=spec.samples,
+        )
+
+    def _save(
+        self,
+        network: "LearnedBeamformer",
+        data: "TrainingData",
+        test: "Validation",
+        steps: int,
+        seconds: float,
+    ) -> Trained:
         import os
         from dataclasses import asdict
         from tempfile import TemporaryDirectory
@@ -151,6 +164,7 @@ class TrainingEngine(Engine[Trained]):
         import keras
 
         from sionna_cfisac.scenario.engines.versions import versions
+        from sionna_cfisac.training.extent import trained_on
 
         scenario, spec = self.scenario, self.spec
         backend = keras.backend.backend()
@@ -172,6 +186,7 @@ class TrainingEngine(Engine[Trained]):
                 "num_cpus": os.cpu_count(),
                 "finished": time.strftime("%Y-%m-%d", time.gmtime()),
             },
+            "trained_on": trained_on(data, scale_free=network.scale_free),
             "versions": versions(backend),
             "measured": [asdict(score) for score in scores],
         }

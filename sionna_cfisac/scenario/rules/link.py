@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from sionna_cfisac.channel.rules import csi_conflicts
 from sionna_cfisac.kinds import Conflict, KeyPath
 from sionna_cfisac.link.rules import frame_conflicts, group_size
+from sionna_cfisac.radio import LEAST_LOSS_DB
 from sionna_cfisac.scenario.schema.link import LinkSpec
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.wording import dotted_names
-
-# what the shortest links of a map lose at the least; below it there is nothing to receive
-_LOSS_DB = 50.0
 
 
 def link_conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
@@ -56,12 +54,13 @@ def _link(scenario: ScenarioSpec, link: LinkSpec) -> Iterator[Conflict]:
         scenario.channel.placed
         and link.snr_definition != "receive"
         and link.snr_db is not None
-        and link.snr_db < _LOSS_DB
+        # below it there is nothing to receive
+        and link.snr_db < LEAST_LOSS_DB
     ):
         yield Conflict(
             ("link", "snr_definition"),
             f"expected receive on channel {scenario.channel.type}, whose links lose more than "
-            f"{_LOSS_DB:g} dB, or link.snr_db above that, got {link.snr_definition} at "
+            f"{LEAST_LOSS_DB:g} dB, or link.snr_db above that, got {link.snr_definition} at "
             f"{link.snr_db:g} dB",
             (("link", "snr_db"), ("channel",)),
         )
