@@ -51,6 +51,25 @@ def test_a_channel_of_zeros_gives_finite_beams(state, name):
 
 
 @methods_with()
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_beams_keep_the_power_limits_at_any_snr(state, name, dtype):
+    for noise, power, radar in (
+        (1e-30, 1.0, 1.0), (1e30, 1.0, 1.0), (1.0, 1e30, 1.0), (1.0, 1e-30, 1.0), (1.0, 1.0, 1e-30),
+        (1.0, 1.0, 1e30), (1e-7, 1.0, 1e-7), (1e-30, 1e30, 1e-30), (1e30, 1e-30, 1e30),
+    ):  # fmt: skip
+        at = state._replace(
+            noise_power=noise * state.noise_power,
+            ap_power=power * state.ap_power,
+            sensing_noise_power=radar * state.sensing_noise_power,
+        ).cast(dtype)
+        f = np.asarray(beamformer(name)(at))
+        assert np.isfinite(f).all(), (noise, power, radar)
+        sent = (abs(f.astype(complex)) ** 2).sum((2, 3)) / np.asarray(at.ap_power, float)
+        assert (sent <= 1 + 1e-5).all(), (noise, power, radar, sent.max())
+        assert (sent >= 1 - 1e-5).all(), (noise, power, radar, sent.min())
+
+
+@methods_with()
 def test_permuting_aps_permutes_the_beams(state, name, beams, agree):
     order = [2, 0, 3, 1]
     agree(beamformer(name)(with_aps(state, order)), beams[:, order])

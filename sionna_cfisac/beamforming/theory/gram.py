@@ -20,6 +20,8 @@ from sionna_cfisac.metrics import target_gain
 from sionna_cfisac.state import ChannelState, Tensor, real_dtype
 
 _UNHEARD = 1e-10
+# above it beams no longer depend on the SNR, and squares leave the range of single precision
+_HIGHEST_SNR = 1e15
 
 
 class Gram(NamedTuple):
@@ -101,17 +103,21 @@ def normalized(
 ) -> tuple[Tensor, Tensor]:
     """Channels times √P_m/σ_u as real and imaginary parts: two of [B, M, U, Nt].
 
-    ``extra_noise`` [B, U] is added to the noise power.
+    ``extra_noise`` [B, U] is added to the noise power. What would have an SNR above 150 dB gets the
+    noise for 150 dB.
     """
+    real, imag = ops.cast(ops.real(state.h), dtype), ops.cast(ops.imag(state.h), dtype)
     noise = ops.cast(state.noise_power, dtype)
     if extra_noise is not None:
         noise = noise + extra_noise
     power = ops.cast(state.ap_power, dtype)
+    received = power[:, :, None] * ops.sum(ops.square(real) + ops.square(imag), axis=-1)
+    noise = ops.maximum(noise, ops.max(received, axis=1) / _HIGHEST_SNR)
     # a root of anything but zero keeps gradients finite
     silent = ops.equal(power, 0.0)
     amplitude = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
     scale = (amplitude[:, :, None] / ops.sqrt(noise)[:, None, :])[..., None]
-    return ops.cast(ops.real(state.h), dtype) * scale, ops.cast(ops.imag(state.h), dtype) * scale
+    return real * scale, imag * scale
 
 
 def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gram:
