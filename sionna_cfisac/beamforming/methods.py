@@ -440,6 +440,11 @@ class DualGNN(Network):
     )
     refine: Steps = Field(1, description="Number of power steps")
     polish: Steps = Field(3, description="Number of minorise-maximise steps after them")
+    switch_off: bool = Field(
+        False,
+        description="Whether to try beams with UEs switched off after them, for channels that are "
+        "much alike, as in line of sight; slower",
+    )
 
 
 METHODS = OptionKinds(

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.beamforming.networks.switching import Served, switched_off
 from sionna_cfisac.beamforming.theory.gram import Gram, gram_of, normalized
 from sionna_cfisac.beamforming.theory.multipliers import (
     Beams,
@@ -50,6 +51,7 @@ def design(
     *,
     refine: int,
     polish: int,
+    switch_off: bool = False,
     correct: Correction | None = None,
     unpolished: bool = False,
 ) -> list[Tensor]:
@@ -67,6 +69,8 @@ def design(
         Number of power steps
     polish : int
         Number of minorise–maximise steps after them
+    switch_off : bool
+        Try beams with UEs switched off after them
     correct : callable, optional
         Maps the guess to better multipliers, before the steps
     unpolished : bool
@@ -93,14 +97,17 @@ def design(
         beams = structured(gram, at)
         effect = effect_of(gram, beams)
         best = best.or_better(beams, utility_of(gram, effect))
-    found = [best] if unpolished or polish == 0 else []
+    found = [best] if unpolished or (polish == 0 and not switch_off) else []
     mu = at.mu
     for _ in range(polish):
         # at high SNR a step may lose what the prices have not caught up with: the best one counts
         mu, beams = minorize_step(gram, mu, effect)
         effect = effect_of(gram, beams)
         best = best.or_better(beams, utility_of(gram, effect))
-    if polish > 0:
+    if switch_off:
+        served = switched_off(gram, Served(best.x, best.y, mu, best.utility))
+        best = _Best(served.x, served.y, served.utility)
+    if polish > 0 or switch_off:
         found.append(best)
     return [_physical(x, h, gram.active, state) for x in found]
 

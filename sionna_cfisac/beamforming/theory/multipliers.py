@@ -199,6 +199,11 @@ def utility_of(gram: Gram, effect: Effect) -> Tensor:
     return rates + gram.weight * ops.log1p(effect.snr)
 
 
+def combined(gram: Gram, x: Tensor, y: Tensor) -> Beams:
+    """The beams with given coefficients."""
+    return _beams(gram, x, y, *gram.times(x))
+
+
 def _beams(gram: Gram, x: Tensor, y: Tensor, at_users: Tensor, at_target: Tensor) -> Beams:
     power = (
         ops.sum(x[:, None] * at_users, axis=(2, 3))
