@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["echoes", "sionna_channel", "link", "link_batch", "csi_error"]
+Stream = Literal["echoes", "sionna_channel", "link", "link_block", "csi_error"]
 
 _STREAMS: dict[Stream, int] = {
     # echoes of a multistatic channel: gains and receiver noise
@@ -22,8 +22,8 @@ _STREAMS: dict[Stream, int] = {
     "sionna_channel": 6,
     # bits, noise and sensing symbols of the slots of a link
     "link": 7,
-    # batches of slots of a simulation, each with a seed of its own
-    "link_batch": 8,
+    # blocks of slots of a simulation, each with a seed of its own
+    "link_block": 8,
     # errors of the channel estimates
     "csi_error": 9,
 }

@@ -19,8 +19,8 @@ def test_words_of_a_seed(stream: seeds.Stream, expected: list[int]) -> None:
     assert seeds.words(42, stream, number=2) == expected
 
 
-def test_words_of_a_batch() -> None:
-    assert [seeds.words(42, "link_batch", batch)[0] for batch in (0, 3)] == [2614043670, 412201550]
+def test_words_of_a_block_of_slots() -> None:
+    assert [seeds.words(42, "link_block", block)[0] for block in (0, 3)] == [2614043670, 412201550]
 
 
 def test_words_of_a_training() -> None:

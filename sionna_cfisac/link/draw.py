@@ -29,8 +29,9 @@ class LinkDraw(NamedTuple):
         Information bits of C code blocks for each UE
     noise : [B, U, T, K], complex
         Noise of unit power
-    key : [2], int
-        Seed of the symbols on streams that only sense
+    keys : [D, 2], int
+        Seeds of the symbols on streams that only sense, one for each of D draws of equal size
+        whose slots these are
     """
 
     state: ChannelState
@@ -38,7 +39,7 @@ class LinkDraw(NamedTuple):
     known: Tensor
     bits: Tensor
     noise: Tensor
-    key: Tensor
+    keys: Tensor
 
 
 def draw_slots(
@@ -82,13 +83,24 @@ def draw_slots(
         gain = _group_gain(tf.cast(drop.link_gain, real), h[:, 0], known)
         every = repeat_state(state, known, state.noise_power)
         known = tf.reshape(csi(every, link_gain=gain, seed=seed).h, (-1, *known.shape[1:]))
-    keys = tf.random.split(_key(seed), 3)
-    bits = uniform_bits(
-        (batch_size, frame.num_users, frame.num_blocks, frame.info_bits), keys[0], real
+    bits, noise, key = _bits_and_noise(
+        _key(seed),
+        (batch_size, frame.num_users, frame.num_blocks, frame.info_bits),
+        (batch_size, frame.num_users, frame.num_ofdm_symbols, frame.num_subcarriers),
+        real,
     )
-    grid = (batch_size, frame.num_users, frame.num_ofdm_symbols, frame.num_subcarriers)
-    noise = tf.random.stateless_normal((2, *grid), keys[1], 0.0, 0.5**0.5, real, alg="philox")
-    return LinkDraw(state, h, known, bits, tf.complex(noise[0], noise[1]), keys[2])
+    return LinkDraw(state, h, known, bits, noise, key[None])
+
+
+# operation by operation, the scrambling of keys alone would take longer than the channels
+@tf.function
+def _bits_and_noise(
+    key: Tensor, bits: tuple[int, ...], noise: tuple[int, ...], dtype: tf.DType
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Bits and noise of these shapes, and the key of the symbols that only sense."""
+    keys = tf.random.split(key, 3)
+    parts = tf.random.stateless_normal((2, *noise), keys[1], 0.0, 0.5**0.5, dtype, alg="philox")
+    return uniform_bits(bits, keys[0], dtype), tf.complex(parts[0], parts[1]), keys[2]
 
 
 def _group_gain(link_gain: Tensor, h: Tensor, known: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from sionna_cfisac.link.intervals import Interval, error_rate_interval
 class StopRule:
     """When a method has been simulated enough at a point; the first rule that holds ends it.
 
+    A simulation asks after every block of 64 slots.
+
     Parameters
     ----------
     block_errors : None or int

@@ -18,19 +18,23 @@ from sionna_cfisac.link.beams import repeat_state
 from sionna_cfisac.link.draw import LinkDraw
 from sionna_cfisac.link.error_counts import ErrorCounts, StopRule
 from sionna_cfisac.link.ofdm_link import CellFreeOFDMLink
-from sionna_cfisac.seeds import words
+from sionna_cfisac.link.slot_blocks import SLOT_BLOCK, draw_batch, whole_blocks
 from sionna_cfisac.state import ChannelState, Tensor
 from sionna_cfisac.tidy import TIDY_COLUMNS
 
 Observer = Callable[[LinkDraw, dict[str, tuple[Tensor, Tensor]], dict[str, ErrorCounts]], None]
-"""Told after a batch: the draw, method -> (beams, noise power), method -> counts so far."""
+"""Told after a batch: the draw, method -> (beams, noise power), method -> counts so far.
+
+Of a method that has stopped within the batch, the counts have only the slots before that."""
 
 
 class ErrorSimulation:
     """Error rates of several methods on a link, compiled once for all SNRs.
 
-    The b-th batch of a seed has the same channels, bits and noise for every method and every SNR. A
-    method that has reached the stopping rule drops out; what the others go on with does not change.
+    The i-th slot of a seed has the same channels, bits and noise for every method, every SNR and
+    every batch size. A method drops out at the first of 64, 128, 192, ... slots that are enough by
+    the stopping rule, and what was simulated beyond does not count; what the others go on with does
+    not change.
 
     Parameters
     ----------
@@ -39,7 +43,8 @@ class ErrorSimulation:
     beamformers : dict of str to callable
         Methods by name
     batch_size : int
-        Slots in a batch. Part of what a seed means: another batch size draws other numbers
+        Slots simulated at once, rounded up to a multiple of 64; changes speed and memory, not the
+        results
     xla : bool
         Whether to compile the link, apart from the design of the beams, with XLA
 
@@ -61,7 +66,7 @@ class ErrorSimulation:
             raise ValueError("beamformers: expected at least one method, got none")
         self.link = link
         self.methods = tuple(beamformers)
-        self.batch_size = integer(batch_size, "batch_size", 1)
+        self.batch_size = whole_blocks(integer(batch_size, "batch_size", 1))
         self._methods = dict(beamformers)
         self._design = {name: _designer(link, method) for name, method in beamformers.items()}
         self._count = _counter(link, xla)
@@ -112,7 +117,7 @@ class ErrorSimulation:
         snr = None if snr_db is None else tf.constant(number(snr_db, "snr_db"), self.link.rdtype)
         batch = 0
         while active:
-            draw = self.link.draw(self.batch_size, seed=batch_seed(seed, batch))
+            draw = draw_batch(self.link, self.batch_size, batch, seed)
             if batch == 0:
                 self._try_out(active, draw, snr)
                 if not self._traced:
@@ -121,6 +126,7 @@ class ErrorSimulation:
                         self._design[name](draw, snr)
                     self._traced = True
             beams: dict[str, tuple[Tensor, Tensor]] = {}
+            going_on = []
             for name in active:
                 start = time.perf_counter()
                 f, noise_power = self._design[name](draw, snr)
@@ -128,10 +134,12 @@ class ErrorSimulation:
                     _check(draw, f)  # waits for the beams
                 counts[name].seconds += time.perf_counter() - start
                 beams[name] = f, noise_power
-                counts[name].add(self._count(draw, f, noise_power).numpy())
+                errors = self._count(draw, f, noise_power).numpy()
+                if not _add_until_enough(counts[name], errors, stop):
+                    going_on.append(name)
             if observe is not None:
                 observe(draw, beams, counts)
-            active = [name for name in active if not stop.reached(counts[name])]
+            active = going_on
             batch += 1
         return counts
 
@@ -200,11 +208,6 @@ def simulate_errors(
     return pd.DataFrame(table, columns=["snr_db", *TIDY_COLUMNS])
 
 
-def batch_seed(seed: int, batch: int) -> int:
-    """Seed of a batch."""
-    return words(seed, "link_batch", batch)[0]
-
-
 def evaluate_beams(
     draw: LinkDraw,
     f: Tensor,
@@ -240,6 +243,15 @@ def evaluate_beams(
         name: np.asarray(value, float).reshape(-1, subcarriers).mean(axis=1)
         for name, value in values.items()
     }
+
+
+def _add_until_enough(counts: ErrorCounts, bit_errors: np.ndarray, stop: StopRule) -> bool:
+    """Append block after block of slots until they are enough, and say whether they are."""
+    for start in range(0, len(bit_errors), SLOT_BLOCK):
+        counts.add(bit_errors[start : start + SLOT_BLOCK])
+        if stop.reached(counts):
+            return True
+    return False
 
 
 def _designer(link: CellFreeOFDMLink, method: Beamformer) -> Any:

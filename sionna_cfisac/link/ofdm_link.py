@@ -317,9 +317,9 @@ class CellFreeOFDMLink(Block):
         data = frame.mapper(tf.reshape(coded, (-1, frame.num_users, total)))
         sensing = num_streams - frame.num_users
         if sensing:
-            shape = (2, tf.shape(data)[0], sensing, frame.num_data_symbols)
-            signs = 2.0 * uniform_bits(shape, draw.key, self.rdtype) - 1.0
-            signs = signs * tf.cast(0.5**0.5, self.rdtype)
+            shape = (2, tf.shape(data)[0] // draw.keys.shape[0], sensing, frame.num_data_symbols)
+            signs = [2.0 * uniform_bits(shape, k, self.rdtype) - 1.0 for k in tf.unstack(draw.keys)]
+            signs = tf.concat(signs, axis=1) * tf.cast(0.5**0.5, self.rdtype)
             data = tf.concat([data, tf.complex(signs[0], signs[1])], axis=1)
         if num_streams not in self._mappers:
             grid = frame.grid(num_streams)

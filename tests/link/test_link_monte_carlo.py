@@ -21,7 +21,8 @@ from sionna_cfisac.link import (
     StopRule,
     simulate_errors,
 )
-from sionna_cfisac.link.monte_carlo import batch_seed, evaluate_beams
+from sionna_cfisac.link.monte_carlo import evaluate_beams
+from sionna_cfisac.link.slot_blocks import block_seed
 from sionna_cfisac.plotting import TIDY_COLUMNS, plot_waterfall
 from sionna_cfisac.snr_gap import snr_at
 
@@ -44,34 +45,37 @@ def link() -> CellFreeOFDMLink:
 
 @pytest.fixture(scope="module")
 def simulation(link: CellFreeOFDMLink) -> ErrorSimulation:
-    return ErrorSimulation(link, METHODS, batch_size=8, xla=False)
+    return ErrorSimulation(link, METHODS, batch_size=64, xla=False)
 
 
 @pytest.mark.parametrize(
     "rule",
     [
-        StopRule(block_errors=25),
-        StopRule(block_errors=None, relative_width=0.3),
-        StopRule(block_errors=None, max_blocks=100),
+        StopRule(block_errors=100),
+        StopRule(block_errors=None, relative_width=0.15),
+        StopRule(block_errors=None, max_blocks=500),
     ],
 )
-def test_a_method_stops_with_the_first_batch_that_is_enough(
-    simulation: ErrorSimulation, rule: StopRule
+@pytest.mark.parametrize("batch_size", [64, 192])
+def test_a_method_stops_with_the_first_64_slots_that_are_enough(
+    link: CellFreeOFDMLink, rule: StopRule, batch_size: int
 ) -> None:
+    simulation = ErrorSimulation(link, METHODS, batch_size=batch_size, xla=False)
     for counts in simulation.run(0.0, stop=rule).values():
         slots = len(counts.block_errors)
         enough = [
             rule.reached(ErrorCounts(2, 32, counts.block_errors[:n], counts.bit_errors[:n]))
-            for n in range(8, slots + 1, 8)
+            for n in range(64, slots + 1, 64)
         ]
         assert enough == [False] * (len(enough) - 1) + [True]
+        assert slots % 64 == 0 < len(enough) - 1
 
 
-def test_counts_are_those_of_the_link_batch_by_batch(
+def test_counts_are_those_of_the_link_block_by_block(
     link: CellFreeOFDMLink, simulation: ErrorSimulation
 ) -> None:
-    run = simulation.run(1.0, stop=StopRule(max_blocks=32), seed=3)
-    draws = [link.draw(8, seed=batch_seed(3, batch)) for batch in range(2)]
+    run = simulation.run(1.0, stop=StopRule(max_blocks=256), seed=3)
+    draws = [link.draw(64, seed=block_seed(3, block)) for block in range(2)]
     for name, method in METHODS.items():
         wrong = []
         for draw in draws:
@@ -81,9 +85,24 @@ def test_counts_are_those_of_the_link_batch_by_batch(
         assert run[name].block_errors.tolist() == [
             sum(bool(slot[u, 0].any()) for u in range(2)) for slot in wrong
         ]
-        assert 0 < run[name].bit_errors.sum() < 16 * 32
+        assert 0 < run[name].bit_errors.sum() < 128 * 32
         assert (run[name].blocks, run[name].bits) == (2, 32)
         assert run[name].seconds > 0
+
+
+def test_observers_of_larger_batches_see_counts_up_to_the_stop(link: CellFreeOFDMLink) -> None:
+    told: list[tuple[int, int]] = []
+
+    def observe(draw: LinkDraw, beams: dict[str, Any], counts: Counts) -> None:
+        told.append((len(draw.bits), len(counts["rzf"].bit_errors)))
+
+    simulation = ErrorSimulation(link, METHODS, batch_size=100, xla=False)
+    assert simulation.batch_size == 128
+    rule = StopRule(block_errors=None, max_blocks=300)
+    counts = simulation.run(0.0, stop=rule, observe=observe)
+    # 150 slots are enough: those of three blocks, the last of which is half a batch
+    assert told == [(128, 128), (128, 192)]
+    assert len(counts["rzf"].block_errors) == 192
 
 
 def errors_of(counts: Counts) -> dict[str, tuple[list[int], list[int]]]:
@@ -93,15 +112,15 @@ def errors_of(counts: Counts) -> dict[str, tuple[list[int], list[int]]]:
 def test_methods_do_not_depend_on_each_other(
     link: CellFreeOFDMLink, simulation: ErrorSimulation
 ) -> None:
-    rule = StopRule(block_errors=40, max_blocks=400)
-    together = errors_of(simulation.run(0.0, stop=rule))
+    rule = StopRule(block_errors=150, max_blocks=2000)
+    together = errors_of(simulation.run(3.0, stop=rule))
     # conjugate beams have their errors earlier, and drop out
     slots = len(together["conjugate"][0])
     assert slots < len(together["rzf"][0])
     assert together["conjugate"][1] != together["rzf"][1][:slots]
     # a method twice makes the same errors, whatever runs beside it
     twice = {"again": RZFBeamformer(), "rzf": RZFBeamformer()}
-    alone = errors_of(ErrorSimulation(link, twice, batch_size=8, xla=False).run(0.0, stop=rule))
+    alone = errors_of(ErrorSimulation(link, twice, batch_size=64, xla=False).run(3.0, stop=rule))
     assert alone["again"] == alone["rzf"] == together["rzf"]
 
 
@@ -123,17 +142,17 @@ def test_observers_see_every_batch(simulation: ErrorSimulation) -> None:
     def observe(draw: LinkDraw, beams: dict[str, Any], counts: Counts) -> None:
         told.append((draw, beams, {name: len(c.bit_errors) for name, c in counts.items()}))
 
-    rule = StopRule(block_errors=20, max_blocks=400)
+    rule = StopRule(block_errors=100, max_blocks=2000)
     counts = simulation.run(3.0, stop=rule, observe=observe)
     lengths = {name: len(c.bit_errors) for name, c in counts.items()}
     assert lengths["conjugate"] < lengths["rzf"]
-    assert len(told) == lengths["rzf"] // 8
+    assert len(told) == lengths["rzf"] // 64
     for batch, (draw, beams, so_far) in enumerate(told, start=1):
-        assert set(beams) == {name for name, n in lengths.items() if 8 * batch <= n}
-        assert so_far == {name: min(8 * batch, n) for name, n in lengths.items()}
+        assert set(beams) == {name for name, n in lengths.items() if 64 * batch <= n}
+        assert so_far == {name: min(64 * batch, n) for name, n in lengths.items()}
         for f, noise_power in beams.values():
             # all power of 1 at 3 dB
-            np.testing.assert_allclose(noise_power, np.full((8, 2), 10**-0.3), rtol=1e-6)
+            np.testing.assert_allclose(noise_power, np.full((64, 2), 10**-0.3), rtol=1e-6)
             power = metrics.ap_power(f[:, 0]).numpy()
             np.testing.assert_allclose(power, draw.state.ap_power, rtol=1e-5)
     different = [draw.bits.numpy().tobytes() for draw, _, _ in told]
@@ -217,8 +236,8 @@ def test_wrong_arguments_are_refused(link: CellFreeOFDMLink, simulation: ErrorSi
         simulation.run(np.nan)
 
 
-def test_batches_of_all_seeds_differ() -> None:
-    seeds = [batch_seed(seed, batch) for seed in range(100) for batch in range(100)]
+def test_blocks_of_all_seeds_differ() -> None:
+    seeds = [block_seed(seed, block) for seed in range(100) for block in range(100)]
     assert len(set(seeds)) == len(seeds)
     # neighbours have nothing in common: as uniform as random numbers are
     assert stats.kstest(np.array(seeds) / 2**32, "uniform").pvalue > 0.01
@@ -277,8 +296,8 @@ def test_beams_of_a_flat_channel_have_one_value(link: CellFreeOFDMLink) -> None:
 
 
 def test_table_of_error_rates(link: CellFreeOFDMLink, simulation: ErrorSimulation) -> None:
-    points, rule = [0, 4.0], StopRule(block_errors=30, max_blocks=200)
-    table = simulate_errors(link, METHODS, points, stop=rule, batch_size=8, seed=2, confidence=0.8)
+    points, rule = [0, 4.0], StopRule(block_errors=100, max_blocks=400)
+    table = simulate_errors(link, METHODS, points, stop=rule, batch_size=64, seed=2, confidence=0.8)
     assert list(table.columns) == ["snr_db", *TIDY_COLUMNS]
     keys = [(p, m, e) for p in points for m in METHODS for e in ("bler", "ber")]
     assert list(table[["snr_db", "method", "metric"]].itertuples(index=False, name=None)) == keys

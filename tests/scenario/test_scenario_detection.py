@@ -9,7 +9,7 @@ from sionna_cfisac.beamforming import RZFBeamformer
 from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.link import CellFreeOFDMLink
 from sionna_cfisac.link.beams import join_groups
-from sionna_cfisac.link.monte_carlo import batch_seed
+from sionna_cfisac.link.slot_blocks import SLOT_BLOCK, block_seed
 from sionna_cfisac.measures import MEASURES
 from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.flat import setting_of
@@ -78,7 +78,6 @@ def link_spec(**changes: Any) -> ScenarioSpec:
         "snr_db": 5.0,
         "num_subcarriers": 12,
         "num_iterations": 5,
-        "slots_per_batch": 8,
         "stop": {"max_blocks": 16},
     }
     return spec(link=link, measure=["bler", *PD], beamformers=["rzf"], samples=1000, **changes)
@@ -89,16 +88,16 @@ def test_links_detect_with_the_beams_of_all_subcarriers(channel: str) -> None:
     detection = {"false_alarm": 1e-2, "num_symbols": 24, "gain_db": -27}
     scenario = link_spec(channel=channel, detection=detection)
     values = engine_of(scenario).run().values
-    seed = batch_seed(int(condition_seed(scenario)[:15], 16), 0)
+    seed = block_seed(int(condition_seed(scenario)[:15], 16), 0)
     link = make_link(scenario)
-    draw = link.draw(8, seed=seed)
+    draw = link.draw(SLOT_BLOCK, seed=seed)
     f, _ = link.beams(draw, 5.0, RZFBeamformer())
     each = [beam_covariance(draw.state, f[:, g], 24, 6) for g in range(f.shape[1])]
     assert len(each) == (12 if channel == "tdl" else 1)
     covariance = 10**-2.7 * np.mean(each, axis=0)
     for name in DETECTORS:
         want = detection_probability(covariance, 1e-2, name)
-        assert values["rzf"][f"pd_{name}"].shape == values["rzf"]["bler"].shape == (8,)
+        assert values["rzf"][f"pd_{name}"].shape == values["rzf"]["bler"].shape == (64,)
         np.testing.assert_allclose(values["rzf"][f"pd_{name}"], want, rtol=1e-3)
 
 

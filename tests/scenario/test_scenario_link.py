@@ -24,13 +24,13 @@ link:
   num_ofdm_symbols: 8
   pilot_symbols: [2]
   num_iterations: 5
-  slots_per_batch: 16
-  stop: {block_errors: 30, max_blocks: 96}
+  slots_per_batch: 64
+  stop: {block_errors: 100, max_blocks: 384}
   skip_below: 0.1
 beamformers: [conjugate, rzf]
 measure: [bler, ber, sum_rate]
 precision: single
-sweep: {link.snr_db: [-8, 8, 24]}
+sweep: {link.snr_db: [-8, 16, 24]}
 figures: []
 """
 Run = Callable[..., int]
@@ -60,19 +60,37 @@ def test_results_of_a_waterfall(run: Run, capsys: pytest.CaptureFixture[str]) ->
     assert run() == 0
     rows = {(row["link.snr_db"], row["method"], row["metric"]): row for row in table()}
     low = rows["-8", "rzf", "bler"]
-    # 30 errors are seen in the first of the batches of 16 slots with 2 blocks each
-    assert int(low["n"]) == 32
+    # 100 errors are seen in the first 64 slots with 2 blocks each
+    assert int(low["n"]) == 128
     assert float(low["value"]) == 1.0
     assert float(low["ci_low"]) < 1.0
-    assert int(rows["-8", "rzf", "ber"]["n"]) % 32 == 0
-    # at 8 dB there are too few errors to stop before the maximum of 96 blocks
-    zero = rows["8", "rzf", "bler"]
-    assert int(zero["n"]) == 96
+    assert int(rows["-8", "rzf", "ber"]["n"]) % 128 == 0
+    # at 16 dB there are too few errors to stop before the maximum of 384 blocks
+    zero = rows["16", "rzf", "bler"]
+    assert int(zero["n"]) == 384
     assert float(zero["value"]) == 0.0 < float(zero["ci_high"]) < 0.2
     # a point that was not simulated is absent, not zero
     assert ("24", "rzf", "bler") not in rows
     assert float(rows["-8", "rzf", "sum_rate"]["value"]) > 0
     assert "[" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("channel", ["rayleigh", "tdl"])
+def test_results_do_not_depend_on_the_slots_per_batch(run: Run, channel: str) -> None:
+    # one point ends by its errors in the first slots, the other at the maximum
+    options = [f"channel={channel}", "sweep={link.snr_db: [-8, 3]}"]
+    bytes_of = []
+    for slots in (16, 64, 100):
+        changes = [*options, f"link.slots_per_batch={slots}"]
+        words = [word for change in changes for word in ("--set", change)]
+        assert run("--force", "--output", "out", *words) == 0
+        bytes_of.append(Path("out/results.csv").read_bytes())
+    assert bytes_of[0] == bytes_of[1] == bytes_of[2]
+    numbers = {row["n"] for row in table("out") if row["metric"] == "bler"}
+    assert {"128", "384"} <= numbers
+    # what only changes speed and memory is no reason to compute again
+    assert run("--resume", "--output", "out", *words, "--set", "link.slots_per_batch=256") == 0
+    assert Path("out/results.csv").read_bytes() == bytes_of[0]
 
 
 def test_resume_gives_the_same_bytes(run: Run) -> None:
@@ -109,8 +127,8 @@ def spec(**changes: Any) -> ScenarioSpec:
             "num_ofdm_symbols": 8,
             "pilot_symbols": [2],
             "num_iterations": 5,
-            "slots_per_batch": 16,
-            "stop": {"block_errors": 1000, "max_blocks": 64},
+            "slots_per_batch": 64,
+            "stop": {"block_errors": 1000, "max_blocks": 256},
         },
         "beamformers": ["conjugate", "rzf"],
         "measure": ["bler", "ber", "sum_rate"],
@@ -158,7 +176,7 @@ def test_all_channels_of_links_run(channel: dict[str, Any]) -> None:
     link = {"snr_definition": "receive", "snr_db": 0.0, "stop": {"max_blocks": 32}}
     scenario = spec(channel=channel, link=link, csi={"pilot_snr_db": 10.0})
     values = engine_of(scenario).run().values
-    assert len(values["rzf"]["bler"]) == 16
+    assert len(values["rzf"]["bler"]) == 64
     # pilots on links of -100 dB tell little, but never nothing
     assert (values["rzf"]["sum_rate"] > 0).all()
 

@@ -30,7 +30,7 @@ _BIT_BYTES = 250.0
 
 
 class LinkEngine(ConditionEngine):
-    """Simulates batches of slots until every method has enough errors."""
+    """Simulates slots until every method has enough errors."""
 
     unit = "blocks"
     amount_key = "link.stop.max_blocks"
@@ -198,6 +198,8 @@ class LinkEngine(ConditionEngine):
             }
             for metric in parts[name][0] if parts[name] else ():
                 values[name][metric] = np.concatenate([part[metric] for part in parts[name]])
+                # what was simulated beyond the stop does not count
+                values[name][metric] = values[name][metric][: len(count.block_errors)]
         return values
 
 
@@ -239,6 +241,7 @@ def _simulation(scenario: ScenarioSpec) -> "ErrorSimulation":
         part(scenario, ["draw", "design"]),
         [method.shown_name for method in scenario.beamformers],
         guard("weights", ingredients, scenario),
+        scenario.link and scenario.link.slots_per_batch,
     ]
     key = json.dumps(made_of, sort_keys=True)
     if key not in _LAST:

@@ -93,9 +93,11 @@ class LinkSpec(Options):
         "app", description="Log-likelihood ratios of the demapper: exact, or the largest term"
     )
     num_iterations: Count = Field(20, le=10_000, description="Iterations of the decoder")
-    # the seed of a batch has its number in it, so this one need not be in the seed of a condition
-    slots_per_batch: Count = Field(
-        256, le=100_000, description="Slots drawn at once; another number draws other channels"
+    slots_per_batch: Annotated[Count, Changes()] = Field(
+        256,
+        le=100_000,
+        description="Slots simulated at once, rounded up to a multiple of 64; changes speed and "
+        "memory, not the results",
     )
     stop: StopSpec = Field(
         default_factory=lambda: StopSpec.model_validate({}), description="How long to simulate"
