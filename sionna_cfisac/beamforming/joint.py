@@ -196,7 +196,7 @@ def _network() -> Any:
         network = DualGNNBeamformer.from_pretrained("dual", sensing_weight=0.0, dtype="float32")
 
     # a trace for each size: the network's own graph depends on the sizes
-    @tf.function
+    @tf.function(autograph=False)
     def beams(state: ChannelState, weight: Tensor) -> Tensor:
         return network(state, sensing_weight=weight)
 
