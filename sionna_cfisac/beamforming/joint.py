@@ -196,7 +196,7 @@ def _network() -> Any:
         network.mute()
 
     # a trace for each size: the network's own graph depends on the sizes
-    @tf.function
+    @tf.function(autograph=False)
     def beams(state: ChannelState, weight: Tensor) -> Tensor:
         return network(state, sensing_weight=weight)
 

@@ -65,15 +65,24 @@ class ErrorCounts:
         Code blocks and information bits in a slot, of all UEs
     block_errors, bit_errors : [n] int arrays
         Errors in each of the n slots, which have a channel of their own
-    seconds : float
-        Wall time that the design of the beams took
+    batch_seconds : list of float
+        Wall time that the design of the beams took, for each batch
+    first_seconds : float
+        Wall time of the design that compiled it, whose beams are not counted; 0 where it was
+        compiled before
     """
 
     blocks: int
     bits: int
     block_errors: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     bit_errors: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    seconds: float = 0.0
+    batch_seconds: list[float] = field(default_factory=list)
+    first_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time that the design of the beams took, without compiling."""
+        return sum(self.batch_seconds)
 
     def add(self, bit_errors: np.ndarray) -> None:
         """Append slots with these errors [B, U, C] in their code blocks."""

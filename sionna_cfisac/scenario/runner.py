@@ -1,6 +1,7 @@
 """Running a study: condition by condition, each on disk before the next starts."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,12 +9,13 @@ from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients, noted_kinds
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values
 from sionna_cfisac.scenario.engines.seeds import condition_seed
+from sionna_cfisac.scenario.engines.timing import mark_first
 from sionna_cfisac.scenario.engines.versions import versions
 from sionna_cfisac.scenario.file.errors import RunError
 from sionna_cfisac.scenario.results.files import write_atomic, write_json
 from sionna_cfisac.scenario.results.folder import RESULTS, RUN, RunFolder
 from sionna_cfisac.scenario.results.store import condition_file, read_condition, write_condition
-from sionna_cfisac.scenario.results.table import Row, rows, to_csv, totals
+from sionna_cfisac.scenario.results.table import Row, rows, to_csv, wall_times
 from sionna_cfisac.scenario.study import Condition, Study
 
 SNR = "link.snr_db"
@@ -66,12 +68,14 @@ def run_study(study: Study, folder: Path, display: Display) -> list[Row]:
         if found is not None:
             display.finish(condition, record.add(condition, found), stored=True)
     record.write("running")
+    called: set[tuple[str, tuple[int, ...]]] = set()
     status = "interrupted"
     try:
         for condition in record.missing():
             display.start(condition)
             skip = finished_methods(condition, record.table)
             result = _simulate(condition, display, skip)
+            mark_first(result.calls, called)
             write_condition(folder, condition, result)
             new = record.add(condition, result)
             record.write("running")
@@ -119,13 +123,11 @@ class _Record:
         self.folder = folder
         self.versions = versions()
         self._rows: dict[int, list[Row]] = {}
-        self._seconds: dict[int, dict[str, float]] = {}
-        self._weights: dict[int, dict[str, str]] = {}
+        self._results: dict[int, ConditionResult] = {}
 
     def add(self, condition: Condition, result: ConditionResult) -> list[Row]:
         self._rows[condition.index] = rows(condition, result.values)
-        self._seconds[condition.index] = result.seconds
-        self._weights[condition.index] = result.weights
+        self._results[condition.index] = replace(result, values={}, beams={})
         return self._rows[condition.index]
 
     def missing(self) -> list[Condition]:
@@ -148,26 +150,25 @@ class _Record:
             "seed": self.study.scenario.seed,
             "conditions": [self._condition(condition) for condition in self.study.conditions],
             "versions": self.versions,
-            "wall_time": totals(list(self._seconds.values())),
+            "wall_time": wall_times(list(self._results.values())),
             "figures": earlier.get("figures", []),
         }
         write_json(self.folder / RUN, run)
 
     def _condition(self, condition: Condition) -> dict[str, Any]:
-        seconds = self._seconds.get(condition.index)
+        result = self._results.get(condition.index)
         about: dict[str, Any] = {
             "columns": condition.columns,
             "seed": condition_seed(condition.scenario),
             "file": condition_file(self.folder, condition).relative_to(self.folder).as_posix(),
-            "finished": seconds is not None,
+            "finished": result is not None,
         }
-        if seconds is None:
+        if result is None:
             return about
-        weights = self._weights[condition.index]
         return {
             **about,
-            "wall_time": totals([seconds]),
-            **({"weights": weights} if weights else {}),
+            "wall_time": wall_times([result]),
+            **({"weights": result.weights} if result.weights else {}),
         }
 
 

@@ -74,6 +74,8 @@ def test_results_and_record(run: Run) -> None:
     assert record["status"] == "finished"
     assert record["scenario"]["network"]["total_power"] == 1.0
     assert set(record["wall_time"]) == {"conjugate", "rzf"}
+    for times in record["wall_time"].values():
+        assert times["total_s"] == pytest.approx(times["compile_s"] + times["compute_s"], abs=2e-4)
     assert {"python", "sionna_cfisac", "sionna", "tensorflow", "keras"} <= set(record["versions"])
     assert len({condition["seed"] for condition in record["conditions"]}) == 1
     stored = Path("results/study") / record["conditions"][0]["file"]

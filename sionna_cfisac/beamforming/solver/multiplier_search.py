@@ -28,6 +28,8 @@ from sionna_cfisac.state import Tensor
 _HIGH_SNR = 50.0
 # from one noise to the next
 _LESS_NOISE = 10.0
+# where double precision has no digits left to cancel interference with; the search ends there
+_HIGHEST_SNR = 1e16
 _MAX_ITERATIONS = 300
 _TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
@@ -41,27 +43,27 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) 
 
     The search goes down in noise, by a factor of ten at a time, from where it is easy: at high SNR
     the utility has many local optima in the multipliers, too, and the path of the best one starts
-    at low SNR. Then it searches at full SNR directly, and keeps the better. Channels that are
-    ``settled`` [B] are left alone.
+    at low SNR. Then it searches at full SNR directly, and keeps the better. What is above an SNR of
+    160 dB is searched at 160 dB. Channels that are ``settled`` [B] are left alone.
     """
     strength = strongest(problem)
     high = is_high(problem, settled)
     share = tf.where(high, _HIGH_SNR / tf.maximum(strength, _HIGH_SNR), 1.0)
-
-    first = _first_guess(problem)
+    full = _HIGHEST_SNR / tf.maximum(strength, _HIGHEST_SNR)
+    first = _first_guess(_weaker(problem, full))
 
     def unfinished(share, x, path, direct, done):  # type: ignore[no-untyped-def]
         return tf.logical_not(tf.reduce_all(done))
 
     def body(share, x, path, direct, done):  # type: ignore[no-untyped-def]
         x = _maximise(_weaker(problem, share), x, done)
-        there = share >= 1.0
+        there = share >= full
         done = tf.logical_or(done, tf.logical_and(there, direct))
         turn = tf.logical_and(there, tf.logical_not(direct))
         path = tf.where(turn[:, None], x, path)
         # a UE that is not worth its power at low SNR is not found again on that path
         x = tf.where(turn[:, None], first, x)
-        return tf.minimum(_LESS_NOISE * share, 1.0), x, path, tf.logical_or(direct, turn), done
+        return tf.minimum(_LESS_NOISE * share, full), x, path, tf.logical_or(direct, turn), done
 
     guess = _first_guess(_weaker(problem, share))
     loop = (share, guess, guess, tf.zeros_like(high), tf.logical_not(high))

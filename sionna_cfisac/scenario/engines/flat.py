@@ -1,7 +1,7 @@
 """Channels that are drawn, beams that are designed on them and measured: a run without a link."""
 
-import time
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sionna_cfisac.scenario.engines.base import LOADED, ConditionEngine, guard
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
 from sionna_cfisac.scenario.engines.seeds import BLOCK
+from sionna_cfisac.scenario.engines.timing import timed
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.scenario.schema.seen import judged
 
@@ -104,14 +105,12 @@ class FlatEngine(ConditionEngine):
         for done, state, known in draw_batches(scenario):
             beams: dict[str, Any] = {}
             for label, method in methods.items():
-                start = time.perf_counter()
-                beams[label] = guard(label, _design, method, known)
-                _add(result.seconds, label, start)
+                design = partial(guard, label, _design, method, known)
+                beams[label] = timed(result.calls, label, known.h.shape, design)
                 batches.setdefault(label, []).append(guard(label, evaluate, state, beams[label]))
             if UPPER_BOUND in scenario.measure:
-                start = time.perf_counter()
-                bound = guard(UPPER_BOUND, self._bound, state, beams)
-                _add(result.seconds, UPPER_BOUND, start)
+                compute = partial(guard, UPPER_BOUND, self._bound, state, beams)
+                bound = timed(result.calls, UPPER_BOUND, state.h.shape, compute)
                 batches.setdefault(UPPER_BOUND, []).append({"utility": bound})
             if not result.beams:
                 result.beams = {label: ops.convert_to_numpy(f[0]) for label, f in beams.items()}
@@ -202,10 +201,6 @@ def _design(method: Callable[[Any], Any], state: Any) -> Any:
     f = check_beams(method(state), state)
     check_feasible(state, f)
     return f
-
-
-def _add(seconds: dict[str, float], label: str, start: float) -> None:
-    seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - start
 
 
 def _join(batches: dict[str, list[dict[str, Any]]]) -> Values:

@@ -13,6 +13,7 @@ from sionna_cfisac.scenario.engines.flat import made_methods, setting_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
 from sionna_cfisac.scenario.engines.seeds import condition_seed
+from sionna_cfisac.scenario.engines.timing import Call
 from sionna_cfisac.scenario.schema.link import LinkSpec
 from sionna_cfisac.scenario.schema.resolved import part
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
@@ -159,8 +160,12 @@ class LinkEngine(ConditionEngine):
             skip=skip,
             observe=on_batch,
         )
-        result.seconds = {name: c.seconds for name, c in counts.items()}
-        result.seconds["link"] = time.perf_counter() - started - sum(result.seconds.values())
+        shape = (simulation.batch_size,)
+        for name, count in counts.items():
+            first = [Call(shape, count.first_seconds, first=True)] if count.first_seconds else []
+            result.calls[name] = first + [Call(shape, seconds) for seconds in count.batch_seconds]
+        wall = time.perf_counter() - started
+        result.overhead["link"] = wall - sum(result.seconds.values())
         return result
 
     def estimates(self, values: Values) -> "Iterator[tuple[str, str, Estimate]]":

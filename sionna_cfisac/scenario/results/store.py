@@ -12,6 +12,7 @@ import numpy as np
 from sionna_cfisac.measures import UPPER_BOUND
 from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.result import ConditionResult
+from sionna_cfisac.scenario.engines.timing import Call
 from sionna_cfisac.scenario.results.files import write_atomic
 from sionna_cfisac.scenario.results.folder import CONDITIONS
 from sionna_cfisac.scenario.schema.resolved import RESULT, part
@@ -45,7 +46,8 @@ def write_condition(folder: Path, condition: Condition, result: ConditionResult)
         # a method that is labelled anew is found by its place
         "places": [names.index(method) for method in methods],
         "metrics": {method: list(values) for method, values in result.values.items()},
-        "seconds": result.seconds,
+        "calls": result.calls,
+        "overhead": result.overhead,
         "samples": condition.scenario.samples,
         "weights": result.weights,
     }
@@ -80,6 +82,7 @@ def _unpack(stored: Any, scenario: ScenarioSpec) -> ConditionResult:
     result = ConditionResult(
         target_angles=stored["target_angles"],
         weights=about.get("weights", {}),
+        overhead=about["overhead"],
     )
     engine, names = engine_of(scenario), _names(scenario)
     places = about.get("places") or [names.index(method) for method in about["methods"]]
@@ -94,12 +97,9 @@ def _unpack(stored: Any, scenario: ScenarioSpec) -> ConditionResult:
                 raise ValueError(f"{metric}: expected {expected} values, got {values.shape}")
         if f"beams_{index}" in stored:
             result.beams[method] = stored[f"beams_{index}"]
-        if stored_name in about["seconds"]:
-            result.seconds[method] = about["seconds"][stored_name]
-    for name, seconds in about["seconds"].items():
-        # what no method took
-        if name not in about["methods"]:
-            result.seconds[name] = seconds
+        if stored_name in about["calls"]:
+            calls = about["calls"][stored_name]
+            result.calls[method] = [Call(tuple(shape), *others) for shape, *others in calls]
     return result
 
 

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sionna_cfisac.measures import unit_of_metric
 from sionna_cfisac.scenario.engines.choice import engine_of
-from sionna_cfisac.scenario.engines.result import Values
+from sionna_cfisac.scenario.engines.result import ConditionResult, Values
+from sionna_cfisac.scenario.engines.timing import compile_seconds
 from sionna_cfisac.scenario.study import Condition, text
 from sionna_cfisac.statistics import Estimate
 from sionna_cfisac.tidy import TIDY_COLUMNS
@@ -66,10 +67,22 @@ def to_csv(keys: Sequence[str], table: Sequence[Row]) -> bytes:
     return stream.getvalue().encode()
 
 
-def totals(seconds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Wall time of each method over all conditions in seconds."""
+def wall_times(results: Sequence[ConditionResult]) -> dict[str, dict[str, float | None]]:
+    """Wall time of each method over conditions, in seconds: of all, and its two parts.
+
+    ``total_s`` is ``compile_s`` plus ``compute_s``; the parts are None where
+    :func:`~sionna_cfisac.scenario.engines.timing.compile_seconds` cannot tell them apart, and left
+    out for what no method took.
+    """
     total: dict[str, float] = {}
-    for part in seconds:
-        for method, value in part.items():
-            total[method] = total.get(method, 0.0) + value
-    return {method: round(value, 4) for method, value in total.items()}
+    for result in results:
+        for name, value in result.seconds.items():
+            total[name] = total.get(name, 0.0) + value
+    times: dict[str, dict[str, float | None]] = {
+        name: {"total_s": round(value, 4)} for name, value in total.items()
+    }
+    for method, compiling in compile_seconds([result.calls for result in results]).items():
+        computing = None if compiling is None else round(total[method] - compiling, 4)
+        compiling = None if compiling is None else round(compiling, 4)
+        times[method] |= {"compile_s": compiling, "compute_s": computing}
+    return times
