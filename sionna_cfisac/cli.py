@@ -16,6 +16,7 @@ from rich.text import Text
 
 from sionna_cfisac._version import __version__
 from sionna_cfisac.scenario.file.errors import Problem, RunError, ScenarioError
+from sionna_cfisac.wording import reason
 
 if TYPE_CHECKING:
     from sionna_cfisac.scenario.results.folder import OutputFolder
@@ -72,7 +73,7 @@ def main() -> NoReturn:
             raise
         code = EXIT_FAILED
         name = "" if isinstance(error, RunError) else f"{type(error).__name__}: "
-        print(f"error: {name}{error}", file=sys.stderr)
+        print(f"error: {name}{reason(error)}", file=sys.stderr)
         print("--debug shows where", file=sys.stderr)
     sys.exit(code)
 

@@ -31,6 +31,23 @@ def _written(value: Any, limit: int) -> str:
     return repr(value)
 
 
+_KERAS = re.compile(r"Exception encountered when calling .*?\n\n\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
+# TensorFlow's names of operations, terminal colours, addresses of objects
+_NOISE = re.compile(r"\{\{[^}]*\}\}\s*|\s*\[Op:\w+\]( name:\s*\S*)?|\x1b\[[0-9;]*m| at 0x[0-9a-f]+")
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, without what Keras and TensorFlow wrap around it."""
+    text = str(error)
+    # a layer within a layer is wrapped twice
+    while wrapped := _KERAS.search(text):
+        text = wrapped[1]
+    if text.startswith("in user code:"):
+        # where in the traced code, then the error as a traceback ends
+        text = text.rstrip().rpartition("\n")[2].strip().partition(": ")[2]
+    return _NOISE.sub("", text).strip()
+
+
 def span(values: Sequence[float]) -> str:
     """``0.01 to 1``: the ends of some numbers, or the number where all are the same."""
     low, high = (f"{end:.4g}" for end in (min(values), max(values)))

