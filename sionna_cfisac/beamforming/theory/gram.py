@@ -146,7 +146,7 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
     user_gram = _real_form(re[:, :, :num_users], im[:, :, :num_users])
     cross_gram = _real_form(re[:, :, num_users:], im[:, :, num_users:])
     target_gram = ops.matmul(ops.swapaxes(cross_gram, -1, -2), cross_gram)
-    gain = ops.cast(target_gain(state)[:, :, 0] * state.ap_power, dtype)
+    gain = _sensing_gain(state, dtype)
     eye = ops.eye(num_users, dtype=dtype)
     strength = ops.sum(re[:, :, :num_users] * eye, axis=-1)
     total = ops.sum(strength, axis=-1)
@@ -166,6 +166,18 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
         norm_a,
         weight,
     )
+
+
+def _sensing_gain(state: ChannelState, dtype: str) -> Tensor:
+    """Sensing SNR of each AP [B, M] per unit of radiated power, at most 150 dB, all alike scaled."""
+    gain, power = (ops.cast(x, dtype) for x in (target_gain(state)[:, :, 0], state.ap_power))
+    largest = [ops.max(x, axis=1, keepdims=True) for x in (gain, power)]
+    relative = [
+        x / ops.where(ops.equal(top, 0.0), 1.0, top)
+        for x, top in zip((gain, power), largest, strict=True)
+    ]
+    high = largest[0] * largest[1] > _HIGHEST_SNR
+    return ops.where(high, _HIGHEST_SNR * relative[0] * relative[1], gain * power)
 
 
 def _real_form(real: Tensor, imag: Tensor) -> Tensor:
