@@ -15,6 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from sionna_cfisac.scenario.engines.base import LOADED
 from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.study import load_study
 
@@ -25,6 +26,7 @@ ROWS = [
     *((FLAT, method, MIDDLE, []) for method in ("rzf", "wmmse", "joint", "dual_gnn")),
     *((FLAT, method, LARGE, []) for method in ("rzf", "joint", "dual_gnn")),
     *((FLAT, "hetero_gnn", (aps, 16, 8), []) for aps in (16, 64)),
+    (FLAT, "{type: dual_gnn, switch_off: true}", (8, 16, 4), []),
     (FLAT, "rzf", MIDDLE, ["measure=[utility, upper_bound]"]),
     (LINK, "rzf", (5, 2, 8), ["link.slots_per_batch=1024"]),
     (LINK, "rzf", (5, 2, 8), ["link.slots_per_batch=256", "link.num_subcarriers=120"]),
@@ -53,7 +55,7 @@ def measure(text: str, method: str, sizes: tuple[int, int, int], more: list[str]
         file = Path(place) / "s.yaml"
         file.write_text(f"schema_version: 1\nname: m\nfigures: []\nbeamformers: [{method}]\n{text}")
         (condition,) = load_study(file, options).conditions
-        expected = engine_of(condition.scenario).memory()
+        expected = LOADED + sum(engine_of(condition.scenario).memory().values())
         run = [sys.executable, "-m", "sionna_cfisac.cli", "run", str(file), "-o", f"{place}/out"]
         for option in options:
             run += ["--set", option]

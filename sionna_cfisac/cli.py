@@ -20,6 +20,7 @@ from sionna_cfisac.wording import reason
 
 if TYPE_CHECKING:
     from sionna_cfisac.scenario.results.folder import OutputFolder
+    from sionna_cfisac.scenario.study import Condition
 
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
@@ -112,16 +113,25 @@ def run(
     """Run a scenario: table on the screen, CSV and figures in the output folder."""
     from sionna_cfisac.scenario.engines.choice import engine_of
     from sionna_cfisac.scenario.results.folder import RunFolder
+    from sionna_cfisac.scenario.results.store import condition_file
     from sionna_cfisac.scenario.study import load_study
 
     if resume and force:
         raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
-    study = load_study(file, overrides or [], fast)
+
+    def place(name: str) -> Path:
+        return output or Path("results") / name
+
+    def missing(condition: "Condition") -> bool:
+        stored = condition_file(place(condition.scenario.name), condition)
+        return not (resume and stored.exists())
+
+    study = load_study(file, overrides or [], fast, missing)
     if not study.scenario.beamformers:
         message = "this key is required to run; without it a scenario can only be trained"
         raise ScenarioError([Problem(str(file), "beamformers", message)])
     _warn(study.warnings)
-    folder = output or Path("results") / study.scenario.name
+    folder = place(study.scenario.name)
     _prepare(RunFolder(folder, study), resume, force)
 
     console = _console()
@@ -168,7 +178,8 @@ def train(
 
     if resume and force:
         raise ScenarioError([Problem("--resume", "", "cannot be combined with --force")])
-    scenario = load_study(file, overrides or [], fast).scenario
+    study = load_study(file, overrides or [], fast, lambda condition: False)
+    scenario = study.scenario
     if scenario.training is None:
         raise ScenarioError([Problem(str(file), "training", "this section is required to train")])
     if fast and not any(key.startswith("training.") for key in scenario.fast or {}):

@@ -17,7 +17,8 @@ Role = Literal["draw", "design", "measure", "show", "train"]
 """What a key can change: random draws, the beams, what is measured, how it is shown, a training."""
 
 SMALLEST, LARGEST = 1e-30, 1e30
-"""Of positive numbers without a range of their own: their squares and ratios are still numbers."""
+"""Of positive numbers without a range of their own: their squares and ratios are numbers in double
+precision; single precision has a rule of its own."""
 MOST_ENTRIES = 10_000
 """Of lists, and the most APs, UEs, antennas or targets."""
 

@@ -9,7 +9,11 @@ THERMAL_NOISE = 6.3e-13
 """Noise power in W of a receiver with 20 MHz bandwidth and a noise figure of 9 dB (-92 dBm)."""
 
 LEAST_LOSS_DB = 50.0
-"""What the shortest links of a map lose at the least, in dB."""
+"""What the shortest links of a map lose at the least, in dB, from :data:`LEAST_FREQUENCY` on and
+with shadowing of no more than :data:`MOST_SHADOWING_DB`."""
+
+LEAST_FREQUENCY = 0.5e9
+MOST_SHADOWING_DB = 12.0
 
 URBAN_UE_HEIGHTS = {"umi": (1.5, 22.5), "uma": (1.5, 13.0)}
 """UE heights in metres for which the urban path-loss formulas hold as they are here."""

@@ -82,7 +82,7 @@ class ChannelState(NamedTuple):
         _check_rank(h, "h")
         if a is None:
             if not isinstance(sensing_gain, float) or sensing_gain != 1.0:
-                raise ValueError("sensing_gain: expected none without a, got a value")
+                raise ValueError("sensing_gain: expected no value where a is None, got one")
             sensing_gain = 0.0
             a = ops.ones_like(h[:, :, :1])
         else:

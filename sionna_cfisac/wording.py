@@ -35,6 +35,8 @@ _KERAS = re.compile(r"Exception encountered when calling .*?\n\n\x1b\[1m(.*?)\x1
 # TensorFlow's names of operations, terminal colours, addresses of objects
 _NOISE = re.compile(r"\{\{[^}]*\}\}\s*|\s*\[Op:\w+\]( name:\s*\S*)?|\x1b\[[0-9;]*m| at 0x[0-9a-f]+")
 
+_RAISED = re.compile(r"^\s*[\w.]+(Error|Exception|Interrupt|Warning|Exit)\b(: )?", re.MULTILINE)
+
 
 def reason(error: BaseException) -> str:
     """What an error says, without what Keras and TensorFlow wrap around it."""
@@ -44,8 +46,10 @@ def reason(error: BaseException) -> str:
         text = wrapped[1]
     if text.startswith("in user code:"):
         # where in the traced code, then the error as a traceback ends
-        text = text.rstrip().rpartition("\n")[2].strip().partition(": ")[2]
-    return _NOISE.sub("", text).strip()
+        last = list(_RAISED.finditer(text))[-1:]
+        lines = text[last[0].end() :].splitlines() if last else [text]
+        text = "\n".join(line.strip() for line in lines)
+    return _NOISE.sub("", text).strip() or type(error).__name__
 
 
 def span(values: Sequence[float]) -> str:

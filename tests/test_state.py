@@ -137,5 +137,5 @@ def test_a_state_without_a_target_is_for_communication():
     np.testing.assert_allclose(metrics.utility(state, f, 2.0), metrics.sum_rate(state, f))
     best = JointBeamformer(2.0)(state)
     assert np.all(np.asarray(metrics.sum_rate(state, best)) > metrics.sum_rate(state, f))
-    with pytest.raises(ValueError, match="sensing_gain: expected none without a"):
+    with pytest.raises(ValueError, match="sensing_gain: expected no value where a is None"):
         ChannelState.from_arrays(h, sensing_gain=2.0)

@@ -29,6 +29,12 @@ def traced(x):
     return x
 
 
+@tf.function
+def says(x, text):
+    if tf.reduce_sum(x) > 0:
+        raise NotImplementedError if text is None else ValueError(text)
+
+
 class Odd:
     pass
 
@@ -44,6 +50,8 @@ def unlike():
         (lambda: Outer()(tf.ones([2, 2])), "h: expected shape [B, M, U, Nt], got (2, 2)"),
         (lambda: tf.ones([2, 3]) + tf.ones([4]), "Incompatible shapes: [2,3] vs. [4]"),
         (lambda: traced(tf.ones([3])), "Cannot reshape a tensor with 3 elements to shape [7,7]"),
+        (lambda: says(tf.ones(3), "x: expected this\nand: that"), "x: expected this\nand: that"),
+        (lambda: says(tf.ones(3), None), "NotImplementedError"),
         (unlike, "got <test_wording.Odd object>"),
         (lambda: int("x"), "invalid literal for int() with base 10: 'x'"),
     ],

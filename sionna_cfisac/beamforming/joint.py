@@ -40,14 +40,16 @@ class OptimizerInfo(NamedTuple):
     Attributes
     ----------
     iterations : [B], int32
-        Steps taken from the best start
+        Steps of the last ascent: that from the best start, or the one after users were switched off
     kkt_residual : [B], float64
         Norm of the gradient's part that the power limits leave free, over its whole norm; zero
         at a stationary point
     utility : [max_iterations + 1, B], float64
-        Utility in bit/s/Hz at the start and after each step; constant after convergence
+        Utility in bit/s/Hz at the start of the last ascent and after each of its steps; constant
+        after convergence
     converged : [B], bool
-        Whether the tolerance was reached within the iterations allowed
+        Whether the tolerance was reached within the iterations allowed, at a stationary point: with
+        a KKT residual below 1e-2, which rounding prevents at very high SNR
     """
 
     iterations: Tensor
@@ -67,6 +69,7 @@ class JointBeamformer:
     starts from the curvature of the minorise–maximise surrogate (``solver/curvature.py``). Where
     the SNR is high it begins with a search over the multipliers that fix the optimal beams
     (``solver/multiplier_search.py``), whose result is the start that the info shows.
+    Where channels are much alike it then tries to serve fewer UEs (``solver/switching.py``).
     It ends in a stationary point; :func:`upper_bound` certifies how far that is from the global
     optimum. The dedicated sensing streams carry no power at the optimum and are left out. The
     iteration runs in double precision whatever the input.
@@ -76,7 +79,7 @@ class JointBeamformer:
     sensing_weight : float
         Weight β of sensing; 0 maximises the sum rate
     max_iterations : int
-        Limit of steps
+        Limit of steps of each ascent
     tolerance : float
         A channel has converged when the predicted and the last gain are below this share of
         its utility
@@ -89,7 +92,7 @@ class JointBeamformer:
     start : "guess" (default) | "network"
         The first start: the best guess, or the beams of the shipped network of multipliers
         (:class:`DualGNNBeamformer`) where the SNR is one that it is made for. The optimum is the
-        same, in a quarter of the steps
+        same, in some 60 % of the steps
 
     Input
     -----

@@ -25,7 +25,9 @@ from sionna_cfisac.options import (
     Speed,
 )
 from sionna_cfisac.radio import (
+    LEAST_FREQUENCY,
     LEAST_LOSS_DB,
+    MOST_SHADOWING_DB,
     THERMAL_NOISE,
     UNIT_SCALE_NOISE,
     URBAN_UE_HEIGHTS,
@@ -187,7 +189,9 @@ class Placed(ChannelKind):
         yield ("target_positions",), self.target_positions, "num_targets"
 
     def gain(self) -> tuple[float, float] | None:
-        """Less than the shortest link lets through."""
+        """Less than the shortest link lets through, at the frequencies of mobile networks."""
+        if self.carrier_frequency < LEAST_FREQUENCY:
+            return None
         return 0.0, 10 ** (-LEAST_LOSS_DB / 10)
 
     def urban(self) -> tuple[str, KeyPath] | None:
@@ -264,8 +268,9 @@ class Topology(Placed):
                 yield ("k_factor_db", index), row, "num_users"
 
     def gain(self) -> tuple[float, float] | None:
-        """As everywhere on maps, unless the loss at 1 m is the user's own."""
-        return super().gain() if self.reference_loss_db is None else None
+        """As on all maps, unless the loss at 1 m is the user's or the shadowing very strong."""
+        usual = self.reference_loss_db is None and self.shadowing_std_db <= MOST_SHADOWING_DB
+        return super().gain() if usual else None
 
     def urban(self) -> tuple[str, KeyPath] | None:
         """The path-loss model, if it is one of 3GPP."""

@@ -93,7 +93,7 @@ def draw_slots(
 
 
 # operation by operation, the scrambling of keys alone would take longer than the channels
-@tf.function
+@tf.function(autograph=False)
 def _bits_and_noise(
     key: Tensor, bits: tuple[int, ...], noise: tuple[int, ...], dtype: tf.DType
 ) -> tuple[Tensor, Tensor, Tensor]:

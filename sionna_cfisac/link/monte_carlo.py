@@ -18,7 +18,8 @@ from sionna_cfisac.link.beams import repeat_state
 from sionna_cfisac.link.draw import LinkDraw
 from sionna_cfisac.link.error_counts import ErrorCounts, StopRule
 from sionna_cfisac.link.ofdm_link import CellFreeOFDMLink
-from sionna_cfisac.link.slot_blocks import SLOT_BLOCK, draw_batch, whole_blocks
+from sionna_cfisac.link.rules import SLOT_BLOCK, whole_blocks
+from sionna_cfisac.link.slot_blocks import draw_batch
 from sionna_cfisac.state import ChannelState, Tensor
 from sionna_cfisac.tidy import TIDY_COLUMNS
 

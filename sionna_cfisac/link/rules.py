@@ -6,6 +6,15 @@ from sionna_cfisac.arguments import Place, one_of, raise_first
 from sionna_cfisac.link.code_blocks import segment
 from sionna_cfisac.radio import BEAMS_PER, MODULATIONS, RESOURCE_BLOCK
 
+SLOT_BLOCK = 64
+"""Slots per draw. Fewer would cost time, since a draw is a few hundred small operations; more would
+take memory on street channels, and would be simulated beyond what is enough."""
+
+
+def whole_blocks(slots: int) -> int:
+    """Number of slots, rounded up to whole blocks."""
+    return -(-slots // SLOT_BLOCK) * SLOT_BLOCK
+
 
 def pilot_conflicts(
     pilot_symbols: Sequence[int], num_ofdm_symbols: int, estimation: str = "perfect"

@@ -9,22 +9,14 @@ import tensorflow as tf
 
 from sionna_cfisac.link.draw import LinkDraw
 from sionna_cfisac.link.ofdm_link import CellFreeOFDMLink
+from sionna_cfisac.link.rules import SLOT_BLOCK
 from sionna_cfisac.seeds import words
 from sionna_cfisac.state import ChannelState
-
-SLOT_BLOCK = 64
-"""Slots per draw. Fewer would cost time, since a draw is a few hundred small operations; more would
-take memory on street channels, and would be simulated beyond what is enough."""
 
 
 def block_seed(seed: int, block: int) -> int:
     """Seed of a block of slots."""
     return words(seed, "link_block", block)[0]
-
-
-def whole_blocks(slots: int) -> int:
-    """Number of slots, rounded up to whole blocks."""
-    return -(-slots // SLOT_BLOCK) * SLOT_BLOCK
 
 
 def draw_batch(link: CellFreeOFDMLink, slots: int, batch: int, seed: int) -> LinkDraw:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from sionna_cfisac.kinds import KeyPath
 from sionna_cfisac.machine import memory
+from sionna_cfisac.scenario.engines.base import LOADED
 from sionna_cfisac.scenario.engines.choice import engine_for, engine_of
 from sionna_cfisac.scenario.file.document import Document, dotted, parse_value, read_document
 from sionna_cfisac.scenario.file.errors import Problem, ScenarioError
@@ -87,7 +88,12 @@ class Study:
         return list(found.values())
 
 
-def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = False) -> Study:
+def load_study(
+    file: str | Path,
+    overrides: Sequence[str] = (),
+    fast: bool = False,
+    will_run: Callable[[Condition], bool] = lambda condition: True,
+) -> Study:
     """Read and check a scenario file.
 
     Parameters
@@ -99,6 +105,8 @@ def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = Fal
     fast : bool
         Apply the section ``fast`` of the file; where there is none, at most 50 samples, or 2,000
         code blocks of a link
+    will_run : callable
+        Whether a condition is going to be run here, and must fit into the memory of the machine
 
     Returns
     -------
@@ -127,7 +135,7 @@ def load_study(file: str | Path, overrides: Sequence[str] = (), fast: bool = Fal
     _, also = _check(second) if document.tree.get("fast") is not None else (None, [])
     problems += [*found, *quick_problems, *(p for p in also if p not in found)]
     if study is not None and not problems:
-        problems = list(_too_large(first, study))
+        problems = list(_too_large(first, (c for c in study.conditions if will_run(c))))
     if problems or study is None:
         raise ScenarioError(_sorted(problems))
     return study
@@ -241,23 +249,29 @@ def _check(
     return Study(scenario, grid, columns, _sorted(warnings)), []
 
 
-def _too_large(document: Document, study: Study) -> Iterator[Problem]:
+def _too_large(document: Document, conditions: Iterable[Condition]) -> Iterator[Problem]:
     """The condition that takes most memory, if that is more than the machine has."""
     available = memory()
-    if available is None or not study.scenario.beamformers:
+    needs = [(sum(engine_of(c.scenario).memory().values()), c.index, c) for c in conditions]
+    if available is None or not needs:
         return
-    engines = [engine_of(condition.scenario) for condition in study.conditions]
-    needs = [engine.memory() for engine in engines]
-    index = needs.index(max(needs))
-    if needs[index] > available:
-        key = engines[index].batch_key
-        condition = study.conditions[index]
-        yield document.problem(
-            tuple(key.split(".")),
-            f"{f'at {condition}: ' if condition.columns else ''}needs about "
-            f"{needs[index] / 1e9:.0f} GB of memory, this machine has {available / 1e9:.0f}: fewer "
-            "APs, antennas or UEs, or a smaller batch",
-        )
+    need, _, condition = max(needs)
+    need += LOADED
+    if need <= available:
+        return
+    engine = engine_of(condition.scenario)
+    parts = engine.memory()
+    key = max(parts, key=lambda name: parts[name])
+    way = "fewer of them"
+    if key == engine.batch_key:
+        batch = value_at(resolved(condition.scenario), key)
+        smaller = ", or a smaller batch" if batch > engine.least_batch else ""
+        way = f"fewer APs, antennas or UEs{smaller}"
+    yield document.problem(
+        tuple(key.split(".")),
+        f"{f'at {condition}: ' if condition.columns else ''}needs about {need / 1e9:.0f} GB of "
+        f"memory, this machine has {available / 1e9:.0f}: {way}",
+    )
 
 
 class _Axis(NamedTuple):

@@ -301,5 +301,6 @@ def _mean_over_phases(
     turns = np.concatenate([np.ones((*turns.shape[:-1], 1)), turns], axis=-1)
     # [..., Mr, K, M] x [..., Mr, M, P] -> [..., Mr, K, P] -> [..., P, Mr, K]
     mean = np.moveaxis(np.matmul(means, np.moveaxis(turns, -3, -1)), -1, -3)
-    noncentrality = np.abs(mean.reshape(*mean.shape[:-2], -1)) ** 2
+    # beyond it the target is detected to every digit, and the inversion has no numbers left
+    noncentrality = np.minimum(np.abs(mean.reshape(*mean.shape[:-2], -1)) ** 2, 1e6)
     return quadratic_form.tail(limit[..., None], weights[..., None, :], noncentrality).mean(-1)

@@ -125,7 +125,7 @@ class TrainingData(keras.utils.PyDataset):
         self.sensing_weight = sensing_weight
         self.noise_power, self.noise_scale = noise_power, noise_scale
         self.num_samples = num_samples
-        self._fixed = None if num_samples is None else self._draw(num_samples, step=0)
+        self._fixed = None if num_samples is None else self.sample(num_samples, step=0)
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -134,7 +134,7 @@ class TrainingData(keras.utils.PyDataset):
         step = self.epoch * self.steps_per_epoch + index
         if self._fixed is None or self.num_samples is None:
             # Keras takes a tuple for inputs, targets and weights, and there are no targets
-            return (self._draw(self.batch_size, step),)
+            return (self.sample(self.batch_size, step),)
         per_size = shares(self.batch_size, len(self.channels))
         sizes = shares(self.num_samples, len(self.channels))
         per_pass = min(size // share for size, share in zip(sizes, per_size, strict=True))
@@ -146,15 +146,8 @@ class TrainingData(keras.utils.PyDataset):
             batch[name] = {key: value[chosen] for key, value in fields.items()}
         return (batch,)
 
-    def sample(self, size: int, index: int) -> Batch:
-        """``size`` channels like those of every step, others for another ``index``."""
-        return self._draw(size, index)
-
-    def on_epoch_end(self) -> None:
-        """Move on to the next epoch."""
-        self.epoch += 1
-
-    def _draw(self, size: int, step: int) -> Batch:
+    def sample(self, size: int, step: int) -> Batch:
+        """``size`` channels like those of every step, others for another ``step``."""
         batch: Batch = {}
         for index, (layer, share) in enumerate(
             zip(self.channels, shares(size, len(self.channels)), strict=True)

@@ -9,7 +9,8 @@ from sionna_cfisac.beamforming import RZFBeamformer
 from sionna_cfisac.channel import CellFreeChannel
 from sionna_cfisac.link import CellFreeOFDMLink
 from sionna_cfisac.link.beams import join_groups
-from sionna_cfisac.link.slot_blocks import SLOT_BLOCK, block_seed
+from sionna_cfisac.link.rules import SLOT_BLOCK
+from sionna_cfisac.link.slot_blocks import block_seed
 from sionna_cfisac.measures import MEASURES
 from sionna_cfisac.scenario.engines.choice import engine_of
 from sionna_cfisac.scenario.engines.flat import setting_of

@@ -34,7 +34,7 @@ def problem(tmp_path: Path, text: str, *options: str) -> str:
     [
         (TEXT, ["network.num_aps=10000", "network.num_users=100"], "/s.yaml:4: batch_size: needs"),
         (TEXT, ["batch_size=1000000", "samples=1000000"], "--set batch_size: needs"),
-        (TEXT, ["samples=1000000000"], "/s.yaml:4: batch_size: needs"),
+        (TEXT, ["batch_size=64", "network.num_users=10000"], "--set batch_size: needs"),
         (TEXT, ["network.num_users=10000"], "/s.yaml:4: batch_size: needs"),
         (LINK, ["link.num_subcarriers=100000"], "/s.yaml:4: link.slots_per_batch: needs"),
         (LINK, ["link.slots_per_batch=100000"], "--set link.slots_per_batch: needs"),
@@ -46,7 +46,29 @@ def test_more_than_the_machine_has_is_refused(
     has(16)
     found = problem(tmp_path, text, *options)
     assert found.startswith(expected)
-    assert "GB of memory, this machine has 16: fewer APs, antennas or UEs, or a smaller" in found
+    assert "GB of memory, this machine has 16: fewer APs, antennas or UEs" in found
+    # at least 256 channels are drawn at once
+    assert found.endswith("or a smaller batch") == ("batch_size=64" not in options)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"), [(TEXT, "samples"), (LINK, "link.stop.max_blocks")], ids=["flat", "link"]
+)
+def test_results_that_are_too_many_are_named(has, tmp_path: Path, text: str, key: str) -> None:
+    has(16)
+    found = problem(tmp_path, text, f"{key}=1000000000")
+    assert found.startswith(f"--set {key}: needs")
+    assert found.endswith("GB of memory, this machine has 16: fewer of them")
+
+
+def test_only_what_is_to_be_run_must_fit(has, tmp_path: Path) -> None:
+    has(16)
+    file = tmp_path / "s.yaml"
+    file.write_text(f"{TEXT}sweep: {{network.num_users: [2, 9000]}}\n")
+    with pytest.raises(ScenarioError):
+        load_study(file)
+    study = load_study(file, will_run=lambda condition: condition.index == 0)
+    assert len(study.conditions) == 2
 
 
 def test_a_sweep_names_its_largest_condition(has, tmp_path: Path) -> None:
@@ -62,12 +84,14 @@ def test_the_estimate_grows_with_everything_that_takes_memory(tmp_path: Path) ->
                 "batch_size": 1000, "samples": 10**6}),
         (LINK, {"network.num_aps": 50, "network.num_users": 10, "network.num_tx_ant": 80,
                 "link.num_subcarriers": 96, "link.slots_per_batch": 2560,
-                "channel": "{type: tdl, speed: 30}"}),
+                "channel": "{type: tdl, speed: 30}", "link.stop.max_blocks": 10**6}),
+        (TEXT.replace("[rzf, joint]", "[{type: dual_gnn, label: d}]"),
+         {"network.num_users": 30, "beamformers.0.switch_off": "true"}),
     ):  # fmt: skip
         file.write_text(text)
 
         def need(*options: str) -> float:
-            return engine_of(load_study(file, options).scenario).memory()
+            return sum(engine_of(load_study(file, options).scenario).memory().values())
 
         for key, value in keys.items():
             assert need(f"{key}={value}") > need()

@@ -31,7 +31,8 @@ GOOD = "schema_version: 1\nname: good\nbeamformers: [rzf]\n"
 TAGS = ["!!python/object/apply:os.system ['true']", "!!python/name:os.system", "!!bool maybe",
         "!!timestamp 2020-01-01", "!own 3", "!!int 3", "!!binary aGk=", "!!set {a, b}",
         "!!float 'x'", "! x", "!!omap [a: 1]", "!!null 3"]  # fmt: skip
-NUMBERS = ["1e400", "-1e400", ".nan", ".inf", "-.inf", "0x", "0xZZ", "0o9", "1_000", "1__0", "_1",
+NUMBERS = ["1e400", "-1e400", ".nan", ".inf", "-.inf", "0x", "0xZZ", "0x" + "f" * 5000,
+           "0o" + "7" * 5000, "0o9", "1_000", "1__0", "_1",
            "190:20:30", "2020-01-01", "1e308", "1e-308", "5e-324", "-0.0", "-94", "9" * 3000,
            "0." + "0" * 500 + "1", "1" + "0" * 350, "9223372036854775808", "2.5", "0", "-1",
            "1e9", "1e6", "true", "1e12", "0b11", "+.5", "1.", "٣", "½"]  # fmt: skip
@@ -164,11 +165,12 @@ def check(text: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert seconds < 10, text[:300]  # a hang, not a measure of speed
     lines = error.splitlines()
     assert len(lines) <= 60
-    assert bool(stop.value.code) == bool(lines), error
+    errors = [line for line in lines if not line.startswith("warning: ")]
+    assert bool(stop.value.code) == bool(errors), error
     # a message may repeat the words of the file
     assert {found[0] for found in PYTHON.finditer(error)} <= set(PYTHON.findall(text)), error
     if stop.value.code:
-        assert lines[0].startswith(str(file)), error
+        assert errors[0].startswith(str(file)), error
         assert re.match(r":\d+: |: ", lines[0].removeprefix(str(file)))
     else:
         assert "good: " in out

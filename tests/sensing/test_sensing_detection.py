@@ -231,6 +231,15 @@ def test_without_an_echo_a_target_is_seen_as_often_as_none(detector: str, swerli
     np.testing.assert_array_equal(each, [1e-3, 0.2])
 
 
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("swerling", [0, 1])
+def test_with_ever_stronger_echoes_a_target_is_always_seen(detector: str, swerling: int) -> None:
+    alike = np.ones((1, 3, 3))
+    for gain in (1e8, 1e30, 1e60):
+        found = detection_probability(gain * alike, 1e-12, detector, swerling=swerling)
+        np.testing.assert_allclose(found, 1.0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

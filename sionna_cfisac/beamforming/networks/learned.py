@@ -94,7 +94,7 @@ class LearnedBeamformer(keras.layers.Layer):
         return self(state)
 
     def mute(self, quantities: Collection[str] = tuple(QUANTITIES)) -> None:
-        """Do not warn of these where they lie outside of the training; by default of nothing.
+        """Do not warn of these where they lie outside of the training; by default of none of them.
 
         Parameters
         ----------

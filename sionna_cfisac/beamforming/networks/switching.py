@@ -143,7 +143,8 @@ def _best_trial(many: Gram, now: Served, steps: int) -> Served:
 
 def _fresh(gram: Gram, mu: Tensor, on: Tensor) -> tuple[Tensor, Tensor]:
     """Coefficients of the beams of the structure for the UEs that are on, at the guess."""
-    odds = (gram.weight / gram.num_users)[:, None] * ops.ones_like(mu)
+    served = ops.maximum(ops.sum(on, axis=1), 1.0)
+    odds = (gram.weight / served)[:, None] * ops.ones_like(mu)
     q = ops.maximum(on, 1e-8)
     beams: Beams = structured(gram, Multipliers(mu, odds, q, ops.ones_like(q)))
     return beams.x, beams.y

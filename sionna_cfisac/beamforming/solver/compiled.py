@@ -81,8 +81,8 @@ def switch_users(
 ) -> Ascent:
     """Switch one UE after the other off, as long as that raises the utility.
 
-    Each round tries every UE, from the beams at hand and from those for the other UEs alone, and
-    goes on from the best.
+    Each round tries every UE, from the beams at hand and from a guess for all other UEs, in which
+    those come back that an earlier round switched off, and goes on from the best.
     """
     num_users = tf.shape(found.f)[3]
     steps = tf.minimum(max_iterations, TRIAL_STEPS)

@@ -28,8 +28,9 @@ from sionna_cfisac.state import Tensor
 _HIGH_SNR = 50.0
 # from one noise to the next
 _LESS_NOISE = 10.0
-# the search ends there: where it goes on, each factor takes longer and gains less
-_HIGHEST_SNR = 1e12
+# the search ends there, and the ascent on the beams goes on from its result: each factor beyond
+# takes as long as all before, for channels that no receiver has
+_SEARCHED_SNR = 1e12
 _MAX_ITERATIONS = 300
 _TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
@@ -49,7 +50,7 @@ def refine_at_high_snr(problem: ReducedProblem, start: Tensor, settled: Tensor) 
     strength = strongest(problem)
     high = is_high(problem, settled)
     share = tf.where(high, _HIGH_SNR / tf.maximum(strength, _HIGH_SNR), 1.0)
-    full = _HIGHEST_SNR / tf.maximum(strength, _HIGHEST_SNR)
+    full = _SEARCHED_SNR / tf.maximum(strength, _SEARCHED_SNR)
     first = _first_guess(_weaker(problem, full))
 
     def unfinished(share, x, path, direct, done):  # type: ignore[no-untyped-def]

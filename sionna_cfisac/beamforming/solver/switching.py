@@ -12,7 +12,7 @@ from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, as_compl
 from sionna_cfisac.state import Tensor
 
 # share of a UE's channel that lies outside the span of the others' channels, below which switching
-# UEs off can pay; independent channels with twice as many antennas as UEs hardly have so little
+# UEs off can pay; independent channels with four times as many antennas as UEs never have so little
 _ALIKE = 0.5
 # a trial ends after so many steps, or with gains below this share of the utility: it need only
 # tell which UE is worth less than it costs

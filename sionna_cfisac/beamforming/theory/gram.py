@@ -21,7 +21,7 @@ from sionna_cfisac.state import ChannelState, Tensor, real_dtype
 
 _UNHEARD = 1e-10
 # above it beams no longer depend on the SNR, and squares leave the range of single precision
-_HIGHEST_SNR = 1e15
+_SNR_CAP = 1e15
 
 
 class Gram(NamedTuple):
@@ -112,7 +112,7 @@ def normalized(
         noise = noise + extra_noise
     power = ops.cast(state.ap_power, dtype)
     received = power[:, :, None] * ops.sum(ops.square(real) + ops.square(imag), axis=-1)
-    noise = ops.maximum(noise, ops.max(received, axis=1) / _HIGHEST_SNR)
+    noise = ops.maximum(noise, ops.max(received, axis=1) / _SNR_CAP)
     # a root of anything but zero keeps gradients finite
     silent = ops.equal(power, 0.0)
     amplitude = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
@@ -169,15 +169,15 @@ def gram_of(state: ChannelState, weight: Tensor, h: tuple[Tensor, Tensor]) -> Gr
 
 
 def _sensing_gain(state: ChannelState, dtype: str) -> Tensor:
-    """Sensing SNR of each AP [B, M] per unit of radiated power, at most 150 dB, all alike scaled."""
+    """Sensing SNR of each AP [B, M] per unit of power, all scaled alike to 150 dB at most."""
     gain, power = (ops.cast(x, dtype) for x in (target_gain(state)[:, :, 0], state.ap_power))
     largest = [ops.max(x, axis=1, keepdims=True) for x in (gain, power)]
     relative = [
         x / ops.where(ops.equal(top, 0.0), 1.0, top)
         for x, top in zip((gain, power), largest, strict=True)
     ]
-    high = largest[0] * largest[1] > _HIGHEST_SNR
-    return ops.where(high, _HIGHEST_SNR * relative[0] * relative[1], gain * power)
+    high = largest[0] * largest[1] > _SNR_CAP
+    return ops.where(high, _SNR_CAP * relative[0] * relative[1], gain * power)
 
 
 def _real_form(real: Tensor, imag: Tensor) -> Tensor:

@@ -38,8 +38,6 @@ class Engine(ABC, Generic[R]):
     """Key of the scenario that says how much work it is, at most."""
     amount_is_limit: ClassVar[bool] = False
     """Whether it may be less."""
-    batch_key: ClassVar[str]
-    """Key of the scenario that says how much of it is done at once."""
 
     def __init__(self, scenario: ScenarioSpec) -> None:
         self.scenario = scenario
@@ -75,6 +73,10 @@ class Engine(ABC, Generic[R]):
 class ConditionEngine(Engine[ConditionResult]):
     """An engine whose results are values of measures, method by method."""
 
+    batch_key: ClassVar[str]
+    """Key of the scenario that says how much of the work is done at once."""
+    least_batch: ClassVar[int]
+    """A batch below which less does not take less memory."""
     fast_amount: ClassVar[int]
     """Most work with ``--fast`` where the file has no section ``fast``."""
 
@@ -97,8 +99,11 @@ class ConditionEngine(Engine[ConditionResult]):
         """How many values of each metric a method must have, given what it has."""
 
     @abstractmethod
-    def memory(self) -> float:
-        """Bytes that the condition takes at its peak, about: within a factor of two."""
+    def memory(self) -> dict[str, float]:
+        """Bytes at the peak beside :data:`LOADED`, by the key of the scenario that they grow with.
+
+        An estimate: ``benchmarks/memory.py`` compares it with what is measured.
+        """
 
     @abstractmethod
     def start(self) -> None:

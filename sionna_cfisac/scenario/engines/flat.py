@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sionna_cfisac.beamforming.methods import Joint, Purpose
+from sionna_cfisac.beamforming.methods import Joint, Network, Purpose
 from sionna_cfisac.measures import UPPER_BOUND, UTILITY_SHARE, UTILITY_SHARE_P1, Setting
-from sionna_cfisac.scenario.engines.base import LOADED, ConditionEngine, guard
+from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
 from sionna_cfisac.scenario.engines.seeds import BLOCK
@@ -26,6 +26,7 @@ class FlatEngine(ConditionEngine):
     unit = "channels"
     amount_key = "samples"
     batch_key = "batch_size"
+    least_batch = BLOCK
     fast_amount = 50
 
     @classmethod
@@ -46,8 +47,8 @@ class FlatEngine(ConditionEngine):
         """One for each channel."""
         return self.scenario.samples
 
-    def memory(self) -> float:
-        """The draw, the method that takes most, all beams, and the values of all channels."""
+    def memory(self) -> dict[str, float]:
+        """The draw, the method that takes most and all beams; and the values of all channels."""
         scenario = self.scenario
         network = scenario.network
         at_once = min(scenario.batch_size, scenario.samples)
@@ -63,7 +64,7 @@ class FlatEngine(ConditionEngine):
         values = 16.0 * scenario.samples * len(scenario.measure) * len(scenario.beamformers)
         # of all streams at all UEs
         gains = 64.0 * network.num_users**2 * at_once
-        return LOADED + draws + beams + gains + most + values
+        return {self.batch_key: draws + beams + gains + most, self.amount_key: values}
 
     def start(self) -> None:
         """Load Keras with its backend, and the channels."""
@@ -178,13 +179,15 @@ def made_methods(scenario: ScenarioSpec) -> dict[str, Callable[[Any], Any]]:
     """
     from sionna_cfisac.scenario.engines.channels import precision_dtype
 
-    purpose = Purpose(
-        scenario.objective.sensing_weight, precision_dtype(scenario), judged(scenario)
-    )
-    return {
-        method.shown_name: guard(method.shown_name, method.make, purpose)
-        for method in scenario.beamformers
-    }
+    weight, dtype = scenario.objective.sensing_weight, precision_dtype(scenario)
+    made = {}
+    for method in scenario.beamformers:
+        networks = [part for _, part in method.parts() if isinstance(part, Network)]
+        known = judged(networks[0], scenario) if networks else frozenset()
+        made[method.shown_name] = guard(
+            method.shown_name, method.make, Purpose(weight, dtype, known)
+        )
+    return made
 
 
 def setting_of(scenario: ScenarioSpec) -> Setting:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sionna_cfisac.link.rules import group_size
-from sionna_cfisac.scenario.engines.base import LOADED, ConditionEngine, guard
+from sionna_cfisac.link.rules import SLOT_BLOCK, group_size, whole_blocks
+from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
 from sionna_cfisac.scenario.engines.flat import made_methods, setting_of
 from sionna_cfisac.scenario.engines.ingredients import ingredients
 from sionna_cfisac.scenario.engines.result import ConditionResult, Values, target_angles
@@ -37,6 +37,7 @@ class LinkEngine(ConditionEngine):
     amount_key = "link.stop.max_blocks"
     amount_is_limit = True
     batch_key = "link.slots_per_batch"
+    least_batch = SLOT_BLOCK
     fast_amount = 2000
 
     @classmethod
@@ -57,10 +58,10 @@ class LinkEngine(ConditionEngine):
         """Every method has as many slots as it took."""
         return max(1, len(next(iter(values.values()))))
 
-    def memory(self) -> float:
-        """The channels of a batch of slots with what makes them, the beams, and the decoder."""
+    def memory(self) -> dict[str, float]:
+        """The channels of a batch of slots with what makes them, the beams and the decoder."""
         scenario, spec = self.scenario, self.spec
-        network, slots = scenario.network, spec.slots_per_batch
+        network, slots = scenario.network, whole_blocks(spec.slots_per_batch)
         groups = 1 if scenario.channel.flat else spec.num_subcarriers
         sets = max(1, groups // group_size(spec.num_subcarriers, spec.beams_per))
         # where UEs move, every OFDM symbol has its own channels
@@ -74,7 +75,8 @@ class LinkEngine(ConditionEngine):
         # gains of all streams at all UEs
         gains = 64.0 * network.num_users**2 * groups * slots
         values = 16.0 * spec.stop.max_blocks * len(scenario.measure) * len(scenario.beamformers)
-        return LOADED + _COMPILED + channels + gains + beams + bits + values
+        batch = _COMPILED + channels + gains + beams + bits
+        return {self.batch_key: batch, self.amount_key: values}
 
     @property
     def spec(self) -> LinkSpec:
@@ -160,7 +162,10 @@ class LinkEngine(ConditionEngine):
             skip=skip,
             observe=on_batch,
         )
-        shape = (simulation.batch_size,)
+        # a graph is for one size of everything
+        sizes = scenario.network
+        antennas = (sizes.num_aps, sizes.num_users, sizes.num_tx_ant)
+        shape = (simulation.batch_size, spec.num_subcarriers, *antennas)
         for name, count in counts.items():
             first = [Call(shape, count.first_seconds, first=True)] if count.first_seconds else []
             result.calls[name] = first + [Call(shape, seconds) for seconds in count.batch_seconds]

@@ -43,7 +43,7 @@ MAX_KEY = 200
 """Letters of a key."""
 
 MAX_DIGITS = 400
-"""Letters of a number."""
+"""Digits of a number, with its sign, point and exponent."""
 
 # the core schema of YAML 1.2 (10.3.2), with Python's underscores between digits
 _INTEGER = re.compile(r"[-+]?[0-9]+(_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -286,7 +286,8 @@ def _scalar(event: ScalarEvent, path: KeyPath) -> Any:
         return _printable(text, event, path)
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > MAX_DIGITS and re.fullmatch(r"[-+]?[0-9._eExo]+", text):
+    number = _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)
+    if number and len(text) > MAX_DIGITS:
         message = f"expected a number of at most {MAX_DIGITS} digits, got {show(text)[1:-1]}"
         raise YAMLProblemError(_line(event), path, message)
     if _INTEGER.fullmatch(text):

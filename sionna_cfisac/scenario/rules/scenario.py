@@ -7,14 +7,18 @@ from sionna_cfisac.kinds import Conflict, KeyPath
 from sionna_cfisac.measures import UPPER_BOUND, Measure
 from sionna_cfisac.scenario.rules.link import link_conflicts
 from sionna_cfisac.scenario.schema.network import NetworkSpec
-from sionna_cfisac.scenario.schema.resolved import sensing_gain
+from sionna_cfisac.scenario.schema.resolved import noise_power, sensing_gain, sensing_noise_power
 from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 from sionna_cfisac.wording import dotted_names, show, suggestion
+
+# single precision ends at 3e38; what antennas, targets and streams add up to must fit in between
+_MOST_IN_SINGLE = 1e30
 
 
 def conflicts(scenario: ScenarioSpec) -> Iterator[Conflict]:
     """Everything in a valid scenario that does not fit together."""
     yield from _powers(scenario)
+    yield from _precision(scenario)
     yield from channel_conflicts(scenario)
     yield from _methods(scenario)
     yield from _measures(scenario)
@@ -48,6 +52,32 @@ def _powers(scenario: ScenarioSpec) -> Iterator[Conflict]:
             "expected either total_power or ap_power, got both",
             (("network", "total_power"),),
         )
+
+
+def _precision(scenario: ScenarioSpec) -> Iterator[Conflict]:
+    """Powers so far above the noise that single precision has no number for their ratio."""
+    if scenario.precision != "single":
+        return
+    network, radar = scenario.network, scenario.sensing
+    # with a link at link.snr_db the noise of the UEs is another one, never that far
+    power = network.total_power if network.ap_power is None else _largest(network.ap_power)
+    for path, noise, gain in (
+        (("noise_power",), noise_power(scenario), 1.0),
+        (("sensing", "noise_power"), sensing_noise_power(scenario), radar.rcs or 1.0),
+    ):
+        smallest = min(noise) if isinstance(noise, list) else noise
+        ratio = power * max(gain, 1.0) / smallest
+        if ratio > _MOST_IN_SINGLE:
+            yield Conflict(
+                path,
+                f"expected powers up to {_MOST_IN_SINGLE:g} times the noise in single precision, "
+                f"got {ratio:.3g}; precision: double has room for them",
+                (("precision",), ("network",), ("sensing",)),
+            )
+
+
+def _largest(values: float | list[float]) -> float:
+    return max(values) if isinstance(values, list) else values
 
 
 def _lengths(scenario: ScenarioSpec) -> Iterator[Conflict]:

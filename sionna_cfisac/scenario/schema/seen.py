@@ -59,7 +59,7 @@ def _noise(scenario: ScenarioSpec, total: float, gain: float | None) -> list[flo
     return [received[link.snr_definition] / snr] if link.snr_definition in received else []
 
 
-def judged(scenario: ScenarioSpec) -> frozenset[str]:
-    """Quantities that can be judged without a draw; the networks need not warn of them again."""
-    unknown = {"channel_gain", "snr"} if scenario.channel.gain() is None else set()
-    return frozenset(QUANTITIES) - unknown
+def judged(network: Network, scenario: ScenarioSpec) -> frozenset[str]:
+    """Quantities that are known without a draw; the network need not warn of them again."""
+    # whatever the training's gain, the same quantities are known
+    return frozenset(seen_by(network, scenario, (1.0, 1.0)))
