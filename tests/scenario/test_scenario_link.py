@@ -80,12 +80,12 @@ def test_results_do_not_depend_on_the_slots_per_batch(run: Run, channel: str) ->
     # one point ends by its errors in the first slots, the other at the maximum
     options = [f"channel={channel}", "sweep={link.snr_db: [-8, 3]}"]
     bytes_of = []
-    for slots in (16, 64, 100):
+    for slots in (16, 64, 100, 256):
         changes = [*options, f"link.slots_per_batch={slots}"]
         words = [word for change in changes for word in ("--set", change)]
         assert run("--force", "--output", "out", *words) == 0
         bytes_of.append(Path("out/results.csv").read_bytes())
-    assert bytes_of[0] == bytes_of[1] == bytes_of[2]
+    assert len(set(bytes_of)) == 1
     numbers = {row["n"] for row in table("out") if row["metric"] == "bler"}
     assert {"128", "384"} <= numbers
     # what only changes speed and memory is no reason to compute again
