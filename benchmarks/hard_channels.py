@@ -154,7 +154,10 @@ def main():
     parser.add_argument("--high-snr", action="store_true")
     parser.add_argument("--crowded", action="store_true")
     options = parser.parse_args()
-    print("| channels | below the best by 1e-3 | worst | converged among those | mean steps | ms/channel |")
+    print(
+        "| channels | below the best by 1e-3 | worst | converged among those | mean steps "
+        "| ms/channel |"
+    )
     print("|---|---|---|---|---|---|")
     rows, starts = ROWS, None
     if options.high_snr:
@@ -177,8 +180,8 @@ def main():
         below = share < 1 - 1e-3
         told = np.asarray(info.converged)[below].mean() if below.any() else 0.0
         steps = np.asarray(info.iterations).mean()
-        row = f"| {name} | {below.mean():.1%} | {share.min():.4f} | {told:.0%} | {steps:.0f} | {pace:.1f} |"
-        print(row, flush=True)
+        row = f"| {name} | {below.mean():.1%} | {share.min():.4f} | {told:.0%} | {steps:.0f} "
+        print(f"{row}| {pace:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from sionna_cfisac.beamforming.solver.switching import (
     TRIAL_TOLERANCE,
     VERY_HIGH_SNR,
     are_alike,
+    least_served,
     problem_without,
     without,
 )
@@ -81,8 +82,9 @@ def switch_users(
 ) -> Ascent:
     """Switch one UE after the other off, as long as that raises the utility.
 
-    Each round tries every UE, from the beams at hand and from a guess for all other UEs, in which
-    those come back that an earlier round switched off, and goes on from the best.
+    Each round tries the UEs of the lowest rates, from the beams at hand and from a guess for all
+    other UEs, in which those come back that an earlier round switched off. It goes on from the
+    best.
     """
     num_users = tf.shape(found.f)[3]
     steps = tf.minimum(max_iterations, TRIAL_STEPS)
@@ -93,7 +95,10 @@ def switch_users(
     easy = strongest(problem) < VERY_HIGH_SNR
 
     def best_trial(found: Ascent, settled: Tensor) -> tuple[Tensor, Tensor]:
-        def body(user: Tensor, f: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        users = least_served(problem, found.f)
+
+        def body(index: Tensor, f: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            user = users[:, index]
             others = first_start(problem_without(problem, user), tf.logical_or(easy, settled))
             starts = tf.concat([without(found.f, user), others], axis=0)
             trials = run_ascent(twice, starts, steps, trial_tolerance, tf.tile(settled, [2]))
@@ -102,10 +107,10 @@ def switch_users(
                 better = trial > value
                 f = tf.where(better[:, None, None, None], trial_f, f)
                 value = tf.where(better, trial, value)
-            return user + 1, f, value
+            return index + 1, f, value
 
         loop = (tf.constant(0), found.f, found.value)
-        _, f, value = tf.while_loop(lambda user, f, value: user < num_users, body, loop)
+        _, f, value = tf.while_loop(lambda index, f, value: index < tf.shape(users)[1], body, loop)
         return f, value
 
     def unfinished(turn: Tensor, found: Ascent, settled: Tensor) -> Tensor:

@@ -18,6 +18,10 @@ _ALIKE = 0.5
 # tell which UE is worth less than it costs
 TRIAL_STEPS = 40
 TRIAL_TOLERANCE = 1e-6
+# with more UEs than that, to try all of them in each round would take longer than everything else
+MOST_TRIALS = 8
+# rate in nat below which a UE counts as switched off
+_OFF = 1e-6
 # power of a channel over the noise from which a trial needs a start that cancels interference
 VERY_HIGH_SNR = 500.0
 
@@ -40,18 +44,26 @@ def are_alike(problem: ReducedProblem) -> Tensor:
     return tf.reduce_any(tf.logical_and(heard, left < _ALIKE), axis=1)
 
 
+def least_served(problem: ReducedProblem, f: Tensor) -> Tensor:
+    """The UEs to try, those of the lowest rates that are on: [B, min(U, MOST_TRIALS)]."""
+    rates = problem.rates(f)
+    # to switch off what is off changes nothing
+    rates = tf.where(rates > _OFF, rates, tf.fill(tf.shape(rates), tf.float64.max))
+    return tf.argsort(rates, axis=1)[:, :MOST_TRIALS]
+
+
 def without(f: Tensor, user: Tensor) -> Tensor:
-    """Beams [B, M, R, U] with the stream of one UE off and every AP at its power."""
+    """Beams [B, M, R, U] with the stream of a UE [B] off and every AP at its power."""
     on = 1.0 - tf.one_hot(user, tf.shape(f)[-1], dtype=tf.float64)
-    return to_unit_power(f * as_complex(on))
+    return to_unit_power(f * as_complex(on)[:, None, None, :])
 
 
 def problem_without(problem: ReducedProblem, user: Tensor) -> ReducedProblem:
-    """The problem in which no AP reaches one UE."""
+    """The problem in which no AP reaches a UE [B]."""
     on = as_complex(1.0 - tf.one_hot(user, tf.shape(problem.h)[-1], dtype=tf.float64))
-    both = on[:, None] * on[None, :]
+    both = (on[:, :, None] * on[:, None, :])[:, None]
     return problem._replace(
-        h=problem.h * on,
+        h=problem.h * on[:, None, None, :],
         user_gram=problem.user_gram * both,
         target_gram=problem.target_gram * both,
     )

@@ -71,14 +71,7 @@ class ReducedProblem(NamedTuple):
     def evaluate(self, f: Tensor) -> Point:
         """Utility and gradient at the beams ``f`` [B, M, R, U]."""
         shape = tf.shape(f)
-        batch, num_users = shape[0], shape[3]
-        stacked = tf.reshape(self.h, (batch, -1, num_users))
-        z = tf.matmul(stacked, tf.reshape(f, (batch, -1, num_users)), adjoint_a=True)
-        power = tf.square(tf.math.real(z)) + tf.square(tf.math.imag(z))
-        signal = tf.linalg.diag_part(power)
-        interference = 1.0 + tf.reduce_sum(
-            tf.linalg.set_diag(power, tf.zeros_like(signal)), axis=-1
-        )
+        stacked, z, signal, interference = self._received(f)
         lit = self.lit(f)
         snr = tf.reduce_sum(self.gain * tf.reduce_sum(tf.square(tf.abs(lit)), -1), -1)
         value = tf.reduce_sum(tf.math.log1p(signal / interference), -1)
@@ -92,6 +85,24 @@ class ReducedProblem(NamedTuple):
         sensing = tf.cast(price[:, None] * self.gain, z.dtype)[..., None] * lit
         gradient += self.a[..., None] * sensing[:, :, None, :]
         return Point(f, value, gradient, uplink_power, price)
+
+    def rates(self, f: Tensor) -> Tensor:
+        """Rates of the UEs in nat: [B, U]."""
+        _, _, signal, interference = self._received(f)
+        return tf.math.log1p(signal / interference)
+
+    def _received(self, f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Channels [B, MR, U], streams at the UEs [B, U, U], signal and interference [B, U]."""
+        shape = tf.shape(f)
+        batch, num_users = shape[0], shape[3]
+        stacked = tf.reshape(self.h, (batch, -1, num_users))
+        z = tf.matmul(stacked, tf.reshape(f, (batch, -1, num_users)), adjoint_a=True)
+        power = tf.square(tf.math.real(z)) + tf.square(tf.math.imag(z))
+        signal = tf.linalg.diag_part(power)
+        interference = 1.0 + tf.reduce_sum(
+            tf.linalg.set_diag(power, tf.zeros_like(signal)), axis=-1
+        )
+        return stacked, z, signal, interference
 
     def lit(self, f: Tensor) -> Tensor:
         """Amplitudes aᴴf [B, M, U] of the streams at the target."""
