@@ -74,7 +74,8 @@ class NullspaceSensingBeamformer:
         q = orthonormal_basis(ops.swapaxes(exact.h, -1, -2))
         a = ops.swapaxes(exact.a, -1, -2)
         for _ in range(2):  # the second time for what rounding left
-            a -= matmul(q, matmul(q, a, adjoint_x=True))
+            # not in place: with PyTorch this is the caller's memory
+            a = a - matmul(q, matmul(q, a, adjoint_x=True))
         sensing = ops.swapaxes(a, -1, -2)
         left = ops.sum(ops.square(ops.abs(sensing)), axis=-1, keepdims=True)
         # a target in the span of the channels cannot be lit unheard
