@@ -3,22 +3,11 @@ r"""Uniform linear arrays at half a wavelength: steering vectors and what they r
 import math
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.state import Tensor, complex_dtype, is_complex, real_dtype
-
-
-def to_complex(real: Tensor, imag: Tensor) -> Tensor:
-    """Join real and imaginary parts into a complex tensor of the first one's precision."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # the gradient of a cast to complex warns, and ops.view_as_complex gives single precision
-        return tf.complex(real, tf.cast(imag, real.dtype))
-    dtype = complex_dtype(real)
-    return ops.cast(real, dtype) + 1j * ops.cast(imag, dtype)
+from sionna_cfisac.backend import to_complex
+from sionna_cfisac.state import Tensor, is_complex, real_dtype
 
 
 def steering_vector(theta: Any, num_ant: int) -> Tensor:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from sionna_cfisac.arrays import resize_steering, steering_vector, to_complex
+from sionna_cfisac.arrays import resize_steering, steering_vector
+from sionna_cfisac.backend import to_complex
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

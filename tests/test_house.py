@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "sionna_cfisac"
 
 # what stands in a line may import from the lines above it, and from its own room
 FLOORS = [
-    ["_version", "wording", "options", "kinds", "arguments", "radio", "tidy", "seeds", "machine"],
+    ["_version", "wording", "options", "kinds", "arguments", "radio", "tidy", "seeds"],
+    ["machine", "backend"],
     ["state"],
     ["arrays", "metrics", "statistics"],
     ["feasible", "snr_gap"],

@@ -1,9 +1,12 @@
 """Conjugate beamforming, towards the users or towards the targets."""
 
-import tensorflow as tf
+from keras import ops
 
 from sionna_cfisac.arguments import one_of
+from sionna_cfisac.backend import in_double_precision
 from sionna_cfisac.beamforming.protocol import (
+    amplitude,
+    as_complex,
     as_input,
     scale_to_power,
     validated,
@@ -41,15 +44,15 @@ class ConjugateBeamformer:
     def __init__(self, power_split: str = "channel") -> None:
         self.power_split = one_of(power_split, "power_split", ("channel", "equal"))
 
+    @in_double_precision
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
         state, exact = validated(state)
         if self.power_split == "channel":
             return as_input(scale_to_power(exact.h, exact.ap_power), state)
-        norm = tf.reduce_sum(tf.square(tf.abs(exact.h)), axis=-1)
+        norm = ops.sum(ops.square(ops.abs(exact.h)), axis=-1)
         share = exact.ap_power[..., None] / state.num_users
-        scale = tf.sqrt(tf.math.divide_no_nan(share, norm))
-        return as_input(exact.h * tf.cast(scale, exact.h.dtype)[..., None], state)
+        return as_input(exact.h * as_complex(amplitude(share, norm))[..., None], state)
 
 
 class SensingConjugateBeamformer:
@@ -75,9 +78,10 @@ class SensingConjugateBeamformer:
         If the state is wrong
     """
 
+    @in_double_precision
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U + T, Nt] for the channels ``state``."""
         state, exact = validated(state)
-        scale = tf.sqrt(exact.ap_power / (state.num_targets * state.num_tx_ant))
-        sensing = exact.a * tf.cast(scale, exact.a.dtype)[..., None, None]
-        return as_input(tf.concat([tf.zeros_like(exact.h), sensing], axis=2), state)
+        scale = ops.sqrt(exact.ap_power / (state.num_targets * state.num_tx_ant))
+        sensing = exact.a * as_complex(scale)[..., None, None]
+        return as_input(ops.concatenate([ops.zeros_like(exact.h), sensing], axis=2), state)

@@ -1,17 +1,19 @@
 """A sensing beam in the null space of the users' channels, beside any communication beams."""
 
-import tensorflow as tf
+from keras import ops
 
 from sionna_cfisac.arguments import number
+from sionna_cfisac.backend import in_double_precision, matmul, orthonormal_basis
 from sionna_cfisac.beamforming.protocol import (
     Beamformer,
+    as_complex,
     as_input,
     scale_to_power,
     validated,
 )
 from sionna_cfisac.beamforming.rules import null_space_conflicts
 from sionna_cfisac.beamforming.rzf import RZFBeamformer
-from sionna_cfisac.state import ChannelState, Tensor, check_beams
+from sionna_cfisac.state import ChannelState, Tensor, check_beams, complex_dtype
 
 # share of a steering vector outside the channels' span, below which it counts as inside
 _LEAST = 1e-18
@@ -62,25 +64,28 @@ class NullspaceSensingBeamformer:
         self.communication = RZFBeamformer() if communication is None else communication
         self.sensing_power_share = number(sensing_power_share, "sensing_power_share", 0.0, 1.0)
 
+    @in_double_precision
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, S + T, Nt] for the channels ``state``."""
         state, exact = validated(state)
         for _, message in null_space_conflicts(state.num_tx_ant, state.num_users):
             raise ValueError(f"state.h: the null space {message}")
         # [B, M, Nt, U]; the columns of Q span the channels even where these are dependent or zero
-        q, _ = tf.linalg.qr(tf.linalg.matrix_transpose(exact.h))
-        a = tf.linalg.matrix_transpose(exact.a)
+        q = orthonormal_basis(ops.swapaxes(exact.h, -1, -2))
+        a = ops.swapaxes(exact.a, -1, -2)
         for _ in range(2):  # the second time for what rounding left
-            a -= tf.matmul(q, tf.matmul(q, a, adjoint_a=True))
-        sensing = tf.linalg.matrix_transpose(a)
-        left = tf.reduce_sum(tf.square(tf.abs(sensing)), axis=-1, keepdims=True)
+            # not in place: with PyTorch this is the caller's memory
+            a = a - matmul(q, matmul(q, a, adjoint_x=True))
+        sensing = ops.swapaxes(a, -1, -2)
+        left = ops.sum(ops.square(ops.abs(sensing)), axis=-1, keepdims=True)
         # a target in the span of the channels cannot be lit unheard
-        sensing = tf.where(left > _LEAST * state.num_tx_ant, sensing, tf.zeros_like(sensing))
+        heard = ops.cast(left > _LEAST * state.num_tx_ant, left.dtype)
+        sensing = sensing * as_complex(heard)
         share = self.sensing_power_share / state.num_targets * exact.ap_power[..., None]
         # [B, M, T, Nt] -> one AP-target pair after another, each at its own power
         sensing = scale_to_power(sensing[..., None, :], share)[..., 0, :]
         communication = check_beams(self.communication(state), state)
-        communication = tf.cast(communication, exact.h.dtype) * (
+        communication = ops.cast(communication, complex_dtype(exact.h)) * (
             (1.0 - self.sensing_power_share) ** 0.5
         )
-        return as_input(tf.concat([communication, sensing], axis=2), state)
+        return as_input(ops.concatenate([communication, sensing], axis=2), state)

@@ -2,8 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
-import tensorflow as tf
+from keras import ops
 
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.state import ChannelState, Tensor, check_state, complex_dtype
 
 
@@ -34,7 +35,7 @@ def validated(state: ChannelState) -> tuple[ChannelState, ChannelState]:
 
 def as_input(f: Tensor, state: ChannelState) -> Tensor:
     """Cast beams to the precision of the channels."""
-    return tf.cast(f, complex_dtype(state.h))
+    return ops.cast(f, complex_dtype(state.h))
 
 
 def scale_to_power(f: Tensor, power: Tensor) -> Tensor:
@@ -52,6 +53,17 @@ def scale_to_power(f: Tensor, power: Tensor) -> Tensor:
     [B, M, S, Nt], complex
         Scaled beams
     """
-    norm = tf.reduce_sum(tf.square(tf.abs(f)), axis=(-2, -1))
-    scale = tf.sqrt(tf.math.divide_no_nan(power, norm))
-    return f * tf.cast(scale, f.dtype)[..., None, None]
+    scale = amplitude(power, ops.sum(ops.square(ops.abs(f)), axis=(-2, -1)))
+    return f * as_complex(scale)[..., None, None]
+
+
+def amplitude(power: Tensor, norm: Tensor) -> Tensor:
+    """Root of power / norm, and 0 where the norm is 0."""
+    zero = ops.equal(norm, 0.0)
+    ratio = power / ops.where(zero, ops.ones_like(norm), norm)
+    return ops.where(zero, ops.zeros_like(ratio), ops.sqrt(ratio))
+
+
+def as_complex(x: Tensor) -> Tensor:
+    """Real numbers as complex ones of their precision."""
+    return to_complex(x, ops.zeros_like(x))

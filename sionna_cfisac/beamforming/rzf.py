@@ -1,9 +1,12 @@
 """Regularised zero-forcing over all APs jointly."""
 
-import tensorflow as tf
+from keras import ops
 
 from sionna_cfisac.arguments import number, one_of
+from sionna_cfisac.backend import in_double_precision, matmul, positive_inverse
 from sionna_cfisac.beamforming.protocol import (
+    amplitude,
+    as_complex,
     as_input,
     scale_to_power,
     validated,
@@ -52,6 +55,7 @@ class RZFBeamformer:
             None if regularization is None else number(regularization, "regularization", 0.0)
         )
 
+    @in_double_precision
     def __call__(self, state: ChannelState) -> Tensor:
         """Beams [B, M, U, Nt] for the channels ``state``."""
         state, exact = validated(state)
@@ -62,19 +66,18 @@ class RZFBeamformer:
                 f"got U={num_users} > M*Nt={state.num_aps * state.num_tx_ant}"
             )
         if self.regularization is None:
-            total = tf.reduce_sum(exact.ap_power, axis=-1, keepdims=True)
-            diagonal = tf.math.divide_no_nan(num_users * exact.noise_power, total)
+            total = ops.sum(exact.ap_power, axis=-1, keepdims=True)
+            silent = ops.equal(total, 0.0)
+            loading = num_users * exact.noise_power / ops.where(silent, ops.ones_like(total), total)
+            diagonal = ops.where(silent, ops.zeros_like(loading), loading)
         else:
-            diagonal = tf.fill(
-                tf.shape(exact.noise_power), tf.cast(self.regularization, tf.float64)
-            )
+            diagonal = self.regularization * ops.ones_like(exact.noise_power)
         f = rzf_directions(exact.h, diagonal)
         if self.normalization == "per_ap":
             return as_input(scale_to_power(f, exact.ap_power), state)
-        norm = tf.reduce_sum(tf.square(tf.abs(f)), axis=-1)
+        norm = ops.sum(ops.square(ops.abs(f)), axis=-1)
         share = exact.ap_power[..., None] / num_users
-        scale = tf.sqrt(tf.math.divide_no_nan(share, norm))
-        return as_input(f * tf.cast(scale, f.dtype)[..., None], state)
+        return as_input(f * as_complex(amplitude(share, norm))[..., None], state)
 
 
 def rzf_directions(h: Tensor, diagonal: Tensor) -> Tensor:
@@ -93,15 +96,12 @@ def rzf_directions(h: Tensor, diagonal: Tensor) -> Tensor:
         Beams
     """
     # [B, M, U, U] -> [B, U, U]
-    gram = tf.reduce_sum(tf.matmul(h, h, adjoint_a=False, adjoint_b=True), axis=1)
-    gram = tf.math.conj(gram)  # h_uᴴ h_v, from rows that hold h_uᵀ
+    gram = ops.sum(matmul(h, h, adjoint_y=True), axis=1)
+    gram = ops.conj(gram)  # h_uᴴ h_v, from rows that hold h_uᵀ
     # a zero channel would leave the matrix singular; 1e-14 of a UE's own entry changes nothing
-    own = tf.math.real(tf.linalg.diag_part(gram))
-    jitter = tf.where(own > 0, 1e-14 * own, tf.ones_like(own))
-    matrix = gram + tf.linalg.diag(tf.cast(diagonal + jitter, gram.dtype))
-    inverse = tf.linalg.cholesky_solve(
-        tf.linalg.cholesky(matrix),
-        tf.eye(tf.shape(gram)[-1], batch_shape=tf.shape(gram)[:1], dtype=gram.dtype),
-    )
+    own = ops.sum(ops.square(ops.abs(h)), axis=(1, 3))
+    jitter = ops.where(own > 0, 1e-14 * own, ops.ones_like(own))
+    eye = ops.eye(h.shape[2], dtype=own.dtype)
+    inverse = positive_inverse(gram + as_complex((diagonal + jitter)[..., None] * eye))
     # beams are columns, here rows: f_sᵀ = Σ_u inverse_us h_uᵀ
-    return tf.matmul(inverse[:, None], h, transpose_a=True)
+    return matmul(ops.swapaxes(inverse, -1, -2)[:, None], h)

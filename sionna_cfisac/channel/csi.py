@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.arguments import flag, number, raise_first
-from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed
 from sionna_cfisac.channel.rules import csi_conflicts

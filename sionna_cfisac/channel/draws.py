@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.state import Tensor
 
 Seed = Any

@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.arguments import numbers
-from sionna_cfisac.arrays import steering_vector, to_complex
+from sionna_cfisac.arrays import steering_vector
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.state import Tensor
 

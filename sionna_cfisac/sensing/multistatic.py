@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from sionna_cfisac.arrays import resize_steering, to_complex
+from sionna_cfisac.arrays import resize_steering
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.channel import draws
 from sionna_cfisac.channel.base import check_seed, positive_int
 from sionna_cfisac.seeds import words

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.beamforming.networks.switching import Served, switched_off
 from sionna_cfisac.beamforming.theory.gram import Gram, gram_of, normalized
 from sionna_cfisac.beamforming.theory.multipliers import (

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from sionna_cfisac.arguments import flag, integer, number, one_of
-from sionna_cfisac.arrays import to_complex
+from sionna_cfisac.backend import to_complex
 from sionna_cfisac.beamforming.networks.context import (
     ContextEmbedding,
     check_sensing_weight,
