@@ -22,7 +22,8 @@ BELOW = {
     "weights": set(),
     "theory": set(),
     "solver": {"theory", "protocol", "rules"},
-    "networks": {"theory", "weights", "rules"},
+    "trained_on": {"weights"},
+    "networks": {"theory", "weights", "rules", "trained_on"},
 }
 SMALL = {
     HeteroGNNBeamformer: {"hidden_dim": 2, "num_layers": 1},

@@ -20,7 +20,8 @@ from sionna_cfisac.link import (
     StopRule,
     UrbanChannel,
 )
-from sionna_cfisac.link.slot_blocks import draw_batch, whole_blocks
+from sionna_cfisac.link.rules import whole_blocks
+from sionna_cfisac.link.slot_blocks import draw_batch
 
 SMALL: dict[str, Any] = {
     "num_subcarriers": 4,
