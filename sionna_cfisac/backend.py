@@ -66,6 +66,22 @@ def to_complex(real: Tensor, imag: Tensor) -> Tensor:
     return jax.lax.complex(real, imag.astype(real.dtype))
 
 
+def squared_abs(x: Tensor) -> Tensor:
+    """Squared magnitudes of complex numbers, without the root that is squared again."""
+    return ops.square(ops.real(x)) + ops.square(ops.imag(x))
+
+
+def divide_no_nan(x: Tensor, y: Tensor) -> Tensor:
+    """x / y, and 0 where y is 0, in the precision of both."""
+    if NAME == "tensorflow":
+        import tensorflow as tf
+
+        return tf.math.divide_no_nan(x, y)
+    # ops.divide_no_nan is single precision with PyTorch
+    zero = y == 0
+    return ops.where(zero, ops.zeros_like(y), x / ops.where(zero, ops.ones_like(y), y))
+
+
 def matmul(x: Tensor, y: Tensor, *, adjoint_x: bool = False, adjoint_y: bool = False) -> Tensor:
     """Product of matrices [..., I, J] and [..., J, K] of one dtype, in its precision.
 

@@ -3,7 +3,7 @@
 from keras import ops
 
 from sionna_cfisac.arguments import one_of
-from sionna_cfisac.backend import in_double_precision
+from sionna_cfisac.backend import in_double_precision, squared_abs
 from sionna_cfisac.beamforming.protocol import (
     amplitude,
     as_complex,
@@ -50,7 +50,7 @@ class ConjugateBeamformer:
         state, exact = validated(state)
         if self.power_split == "channel":
             return as_input(scale_to_power(exact.h, exact.ap_power), state)
-        norm = ops.sum(ops.square(ops.abs(exact.h)), axis=-1)
+        norm = ops.sum(squared_abs(exact.h), axis=-1)
         share = exact.ap_power[..., None] / state.num_users
         return as_input(exact.h * as_complex(amplitude(share, norm))[..., None], state)
 

@@ -3,7 +3,7 @@
 from keras import ops
 
 from sionna_cfisac.arguments import number
-from sionna_cfisac.backend import in_double_precision, matmul, orthonormal_basis
+from sionna_cfisac.backend import in_double_precision, matmul, orthonormal_basis, squared_abs
 from sionna_cfisac.beamforming.protocol import (
     Beamformer,
     as_complex,
@@ -77,7 +77,7 @@ class NullspaceSensingBeamformer:
             # not in place: with PyTorch this is the caller's memory
             a = a - matmul(q, matmul(q, a, adjoint_x=True))
         sensing = ops.swapaxes(a, -1, -2)
-        left = ops.sum(ops.square(ops.abs(sensing)), axis=-1, keepdims=True)
+        left = ops.sum(squared_abs(sensing), axis=-1, keepdims=True)
         # a target in the span of the channels cannot be lit unheard
         heard = ops.cast(left > _LEAST * state.num_tx_ant, left.dtype)
         sensing = sensing * as_complex(heard)

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from keras import ops
 
-from sionna_cfisac.backend import to_complex
+from sionna_cfisac.backend import divide_no_nan, squared_abs, to_complex
 from sionna_cfisac.state import ChannelState, Tensor, check_state, complex_dtype
 
 
@@ -53,15 +53,13 @@ def scale_to_power(f: Tensor, power: Tensor) -> Tensor:
     [B, M, S, Nt], complex
         Scaled beams
     """
-    scale = amplitude(power, ops.sum(ops.square(ops.abs(f)), axis=(-2, -1)))
+    scale = amplitude(power, ops.sum(squared_abs(f), axis=(-2, -1)))
     return f * as_complex(scale)[..., None, None]
 
 
 def amplitude(power: Tensor, norm: Tensor) -> Tensor:
     """Root of power / norm, and 0 where the norm is 0."""
-    zero = ops.equal(norm, 0.0)
-    ratio = power / ops.where(zero, ops.ones_like(norm), norm)
-    return ops.where(zero, ops.zeros_like(ratio), ops.sqrt(ratio))
+    return ops.sqrt(divide_no_nan(power, norm))
 
 
 def as_complex(x: Tensor) -> Tensor:

@@ -3,7 +3,13 @@
 from keras import ops
 
 from sionna_cfisac.arguments import number, one_of
-from sionna_cfisac.backend import in_double_precision, matmul, positive_inverse
+from sionna_cfisac.backend import (
+    divide_no_nan,
+    in_double_precision,
+    matmul,
+    positive_inverse,
+    squared_abs,
+)
 from sionna_cfisac.beamforming.protocol import (
     amplitude,
     as_complex,
@@ -67,15 +73,13 @@ class RZFBeamformer:
             )
         if self.regularization is None:
             total = ops.sum(exact.ap_power, axis=-1, keepdims=True)
-            silent = ops.equal(total, 0.0)
-            loading = num_users * exact.noise_power / ops.where(silent, ops.ones_like(total), total)
-            diagonal = ops.where(silent, ops.zeros_like(loading), loading)
+            diagonal = divide_no_nan(num_users * exact.noise_power, total)
         else:
             diagonal = self.regularization * ops.ones_like(exact.noise_power)
         f = rzf_directions(exact.h, diagonal)
         if self.normalization == "per_ap":
             return as_input(scale_to_power(f, exact.ap_power), state)
-        norm = ops.sum(ops.square(ops.abs(f)), axis=-1)
+        norm = ops.sum(squared_abs(f), axis=-1)
         share = exact.ap_power[..., None] / num_users
         return as_input(f * as_complex(amplitude(share, norm))[..., None], state)
 
@@ -99,7 +103,7 @@ def rzf_directions(h: Tensor, diagonal: Tensor) -> Tensor:
     gram = ops.sum(matmul(h, h, adjoint_y=True), axis=1)
     gram = ops.conj(gram)  # h_uᴴ h_v, from rows that hold h_uᵀ
     # a zero channel would leave the matrix singular; 1e-14 of a UE's own entry changes nothing
-    own = ops.sum(ops.square(ops.abs(h)), axis=(1, 3))
+    own = ops.real(ops.diagonal(gram, axis1=-2, axis2=-1))
     jitter = ops.where(own > 0, 1e-14 * own, ops.ones_like(own))
     eye = ops.eye(h.shape[2], dtype=own.dtype)
     inverse = positive_inverse(gram + as_complex((diagonal + jitter)[..., None] * eye))
