@@ -394,7 +394,7 @@ class HeteroGNN(Network):
 
 def _gram_memory(network: Any, count: int) -> float:
     """Bytes, as measured, of the UEs' inner products at every AP and what is made of them."""
-    return count * 100.0 * network.num_aps * network.num_users**2
+    return count * 200.0 * network.num_aps * network.num_users**2
 
 
 class ClosedFormDual(Method):
