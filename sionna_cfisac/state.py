@@ -79,7 +79,7 @@ class ChannelState(NamedTuple):
             another order would fit ``a``, the message says in which
         """
         h = _as_tensor(h, "h")
-        _check_rank(h, "h")
+        check_rank(h, "h", _LAYOUT["h"])
         if a is None:
             if not isinstance(sensing_gain, float) or sensing_gain != 1.0:
                 raise ValueError("sensing_gain: expected no value where a is None, got one")
@@ -87,7 +87,7 @@ class ChannelState(NamedTuple):
             a = ops.ones_like(h[:, :, :1])
         else:
             a = _as_tensor(a, "a")
-            _check_rank(a, "a")
+            check_rank(a, "a", _LAYOUT["a"])
             _check_order(h, a)
         batch, num_aps, num_users, _ = h.shape
         if batch is None:
@@ -206,7 +206,7 @@ def check_state(state: ChannelState, values: bool = True) -> ChannelState:
         raise ValueError(f"state: expected a ChannelState, got {type(state).__name__}")
     fields = {name: _as_tensor(value, name) for name, value in state._asdict().items()}
     for name, value in fields.items():
-        _check_rank(value, name)
+        check_rank(value, name, _LAYOUT[name])
         if is_complex(value) != (name in _COMPLEX_FIELDS):
             kind = "complex" if name in _COMPLEX_FIELDS else "real"
             raise ValueError(f"{name}: expected a {kind} tensor, got dtype {value.dtype}")
@@ -254,10 +254,10 @@ def as_real(value: Any, dtype: str) -> Tensor:
     return ops.convert_to_tensor(value, dtype=dtype)
 
 
-def _check_rank(value: Tensor, name: str) -> None:
-    rank = _LAYOUT[name].count(",") + 1
-    if len(value.shape) != rank:
-        raise ValueError(f"{name}: expected shape {_LAYOUT[name]}, got {tuple(value.shape)}")
+def check_rank(value: Tensor, name: str, layout: str) -> None:
+    """Raise a ``ValueError`` unless a tensor has as many axes as a layout lists."""
+    if len(value.shape) != layout.count(",") + 1:
+        raise ValueError(f"{name}: expected shape {layout}, got {tuple(value.shape)}")
 
 
 def _broadcasts(shape: tuple[int | None, ...], sizes: tuple[Any, ...]) -> bool:

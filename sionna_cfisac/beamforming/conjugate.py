@@ -3,10 +3,9 @@
 from keras import ops
 
 from sionna_cfisac.arguments import one_of
-from sionna_cfisac.backend import in_double_precision, squared_abs
+from sionna_cfisac.backend import as_complex, in_double_precision, squared_abs
 from sionna_cfisac.beamforming.protocol import (
     amplitude,
-    as_complex,
     as_input,
     scale_to_power,
     validated,

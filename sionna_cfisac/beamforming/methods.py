@@ -225,6 +225,13 @@ class NullspaceSensing(Method):
             yield conflict._replace(path=("communication", *conflict.path))
 
 
+def ascent_memory(network: Any, count: int) -> float:
+    """Bytes, as measured, of what the steps remember and the Gram matrices of channels together."""
+    span = min(network.num_tx_ant, network.num_users + 1) + network.num_users
+    size = 500.0 * span + 64.0 * network.num_tx_ant
+    return min(count, OPTIMIZED_TOGETHER) * size * network.num_aps * network.num_users
+
+
 class Optimizer(Method):
     """Options that both optimisers take."""
 
@@ -248,10 +255,8 @@ class Optimizer(Method):
     )
 
     def memory(self, network: Any, count: int) -> float:
-        """What the steps remember, and the Gram matrices, of the channels that run together."""
-        span = min(network.num_tx_ant, network.num_users + 1) + network.num_users
-        size = 500.0 * span + 64.0 * network.num_tx_ant
-        return min(count, OPTIMIZED_TOGETHER) * size * network.num_aps * network.num_users
+        """That of the ascent."""
+        return ascent_memory(network, count)
 
 
 class WMMSE(Optimizer):

@@ -3,10 +3,15 @@
 from keras import ops
 
 from sionna_cfisac.arguments import number
-from sionna_cfisac.backend import in_double_precision, matmul, orthonormal_basis, squared_abs
+from sionna_cfisac.backend import (
+    as_complex,
+    in_double_precision,
+    matmul,
+    orthonormal_basis,
+    squared_abs,
+)
 from sionna_cfisac.beamforming.protocol import (
     Beamformer,
-    as_complex,
     as_input,
     scale_to_power,
     validated,

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from keras import ops
 
-from sionna_cfisac.backend import divide_no_nan, squared_abs, to_complex
+from sionna_cfisac.backend import as_complex, divide_no_nan, squared_abs
 from sionna_cfisac.state import ChannelState, Tensor, check_state, complex_dtype
 
 
@@ -60,8 +60,3 @@ def scale_to_power(f: Tensor, power: Tensor) -> Tensor:
 def amplitude(power: Tensor, norm: Tensor) -> Tensor:
     """Root of power / norm, and 0 where the norm is 0."""
     return ops.sqrt(divide_no_nan(power, norm))
-
-
-def as_complex(x: Tensor) -> Tensor:
-    """Real numbers as complex ones of their precision."""
-    return to_complex(x, ops.zeros_like(x))

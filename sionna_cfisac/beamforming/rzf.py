@@ -4,6 +4,7 @@ from keras import ops
 
 from sionna_cfisac.arguments import number, one_of
 from sionna_cfisac.backend import (
+    as_complex,
     divide_no_nan,
     in_double_precision,
     matmul,
@@ -12,7 +13,6 @@ from sionna_cfisac.backend import (
 )
 from sionna_cfisac.beamforming.protocol import (
     amplitude,
-    as_complex,
     as_input,
     scale_to_power,
     validated,

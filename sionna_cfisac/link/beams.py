@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from sionna_cfisac.beamforming.protocol import Beamformer
 from sionna_cfisac.feasible import check_feasible
-from sionna_cfisac.state import ChannelState, Tensor, check_beams
+from sionna_cfisac.state import ChannelState, Tensor, check_beams, check_rank
 
 
 def represent(h: Tensor, size: int) -> Tensor:
@@ -162,12 +162,6 @@ def antenna_samples(f: Tensor, x: Tensor) -> Tensor:
     x = tf.reshape(x, (-1, *x.shape[1:3], groups, subcarriers // groups))
     samples = tf.einsum("bgmsn,bstgk->bmntgk", f, x)
     return tf.reshape(samples, (-1, f.shape[2], f.shape[4], x.shape[2], subcarriers))
-
-
-def check_rank(value: Tensor, name: str, expected: str) -> None:
-    """Raise a ``ValueError`` unless a tensor has as many axes as ``expected`` lists."""
-    if value.shape.rank != expected.count(",") + 1:
-        raise ValueError(f"{name}: expected shape {expected}, got {tuple(value.shape)}")
 
 
 def join_groups(f: Tensor) -> Tensor:

@@ -7,12 +7,11 @@ import tensorflow as tf
 from sionna.phy.block import Block
 
 from sionna_cfisac.arguments import one_of
-from sionna_cfisac.link.beams import check_rank
 from sionna_cfisac.sensing.covariance import matched_filters, sample_covariance
 from sionna_cfisac.sensing.detection import DETECTORS, detection_statistic, detection_threshold
 from sionna_cfisac.sensing.multistatic import MultistaticChannel
 from sionna_cfisac.sensing.quadratic_form import probability
-from sionna_cfisac.state import ChannelState, Tensor
+from sionna_cfisac.state import ChannelState, Tensor, check_rank
 
 
 class EchoDecision(NamedTuple):

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sionna_cfisac.backend import as_complex
 from sionna_cfisac.beamforming.solver.open_graph import CHANNELS, PROBLEM, open_graph, open_spec
 from sionna_cfisac.beamforming.theory.normalised import (
     Point,
     ReducedProblem,
-    as_complex,
     inner,
     to_unit_power,
 )

@@ -8,7 +8,8 @@ UE switched off is that of a smaller problem. ``docs/symbols.md`` lists the symb
 
 import tensorflow as tf
 
-from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, as_complex, to_unit_power
+from sionna_cfisac.backend import as_complex
+from sionna_cfisac.beamforming.theory.normalised import ReducedProblem, to_unit_power
 from sionna_cfisac.state import Tensor
 
 # share of a UE's channel that lies outside the span of the others' channels, below which switching

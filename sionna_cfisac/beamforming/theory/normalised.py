@@ -15,6 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from sionna_cfisac import metrics
+from sionna_cfisac.backend import as_complex, squared_abs
 from sionna_cfisac.state import ChannelState, Tensor
 
 
@@ -97,7 +98,7 @@ class ReducedProblem(NamedTuple):
         batch, num_users = shape[0], shape[3]
         stacked = tf.reshape(self.h, (batch, -1, num_users))
         z = tf.matmul(stacked, tf.reshape(f, (batch, -1, num_users)), adjoint_a=True)
-        power = tf.square(tf.math.real(z)) + tf.square(tf.math.imag(z))
+        power = squared_abs(z)
         signal = tf.linalg.diag_part(power)
         interference = 1.0 + tf.reduce_sum(
             tf.linalg.set_diag(power, tf.zeros_like(signal)), axis=-1
@@ -137,11 +138,6 @@ def to_unit_power(f: Tensor, always: bool = True) -> Tensor:
     norm = tf.sqrt(inner(f, f))
     norm = tf.where(norm > 0, norm, tf.ones_like(norm)) if always else tf.maximum(norm, 1.0)
     return f / as_complex(norm)[..., None, None]
-
-
-def as_complex(x: Tensor) -> Tensor:
-    """Real to complex; unlike a cast it has a gradient that TensorFlow does not warn about."""
-    return tf.complex(x, tf.zeros_like(x))
 
 
 def reduce_problem(state: ChannelState, weight: Tensor) -> tuple[ReducedProblem, Tensor]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sionna_cfisac.beamforming.methods import Joint, Network, Purpose
+from sionna_cfisac.beamforming.methods import Network, Purpose, ascent_memory
 from sionna_cfisac.measures import UPPER_BOUND, UTILITY_SHARE, UTILITY_SHARE_P1, Setting
 from sionna_cfisac.scenario.engines.base import ConditionEngine, guard
 from sionna_cfisac.scenario.engines.ingredients import ingredients
@@ -60,7 +60,7 @@ class FlatEngine(ConditionEngine):
         most = max((m.memory(network, at_once) for m in scenario.beamformers), default=0.0)
         if UPPER_BOUND in scenario.measure:
             # the bound runs the optimiser's graphs
-            most = max(most, Joint.model_validate({"type": "joint"}).memory(network, at_once))
+            most = max(most, ascent_memory(network, at_once))
         values = 16.0 * scenario.samples * len(scenario.measure) * len(scenario.beamformers)
         # of all streams at all UEs
         gains = 64.0 * network.num_users**2 * at_once

@@ -286,14 +286,12 @@ def _scalar(event: ScalarEvent, path: KeyPath) -> Any:
         return _printable(text, event, path)
     if text in _WORDS:
         return _WORDS[text]
-    number = _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)
-    if number and len(text) > MAX_DIGITS:
-        message = f"expected a number of at most {MAX_DIGITS} digits, got {show(text)[1:-1]}"
-        raise YAMLProblemError(_line(event), path, message)
-    if _INTEGER.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    if _FLOAT.fullmatch(text):
-        return float(text)
+    integer = _INTEGER.fullmatch(text)
+    if integer or _FLOAT.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            message = f"expected a number of at most {MAX_DIGITS} digits, got {show(text)[1:-1]}"
+            raise YAMLProblemError(_line(event), path, message)
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)) if integer else float(text)
     return _printable(text, event, path)
 
 

@@ -59,7 +59,6 @@ def _precision(scenario: ScenarioSpec) -> Iterator[Conflict]:
     if scenario.precision != "single":
         return
     network, radar = scenario.network, scenario.sensing
-    # with a link at link.snr_db the noise of the UEs is another one, never that far
     power = network.total_power if network.ap_power is None else _largest(network.ap_power)
     for path, noise, gain in (
         (("noise_power",), noise_power(scenario), 1.0),
