@@ -98,6 +98,18 @@ class TrainedOn:
         )
 
 
+def mean_gain(h: Any) -> Any:
+    """Mean |h|^2 of every channel [B], for an array h [B, M, U, Nt]."""
+    return (abs(h) ** 2).mean((1, 2, 3))
+
+
+def total_snr(gain: Any, ap_power: Any, noise_power: Any) -> Any:
+    """Total power times mean |h|^2 over the mean noise power of every channel: [B], double."""
+    # single precision has no numbers for all of them
+    total, noise = (x.astype(float) for x in (ap_power.sum(1), noise_power.mean(1)))
+    return total * gain / noise
+
+
 class Departure(NamedTuple):
     """Values outside of what a network was trained on.
 

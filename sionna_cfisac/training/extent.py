@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sionna_cfisac.beamforming.trained_on import Interval
+from sionna_cfisac.beamforming.trained_on import Interval, mean_gain, total_snr
 from sionna_cfisac.training.data import Draw, TrainingData
 
 _CHANNELS = 4096
@@ -33,9 +33,8 @@ def trained_on(data: TrainingData, *, scale_free: bool) -> dict[str, list[float]
     for index in range(-(-_CHANNELS // (_AT_ONCE * data.num_sizes))):
         for fields in data.sample(_AT_ONCE * data.num_sizes, index).values():
             sizes.add(fields["h"].shape[1:])
-            gain.append(np.mean(np.abs(fields["h"]) ** 2, axis=(1, 2, 3)))
-            power = fields["ap_power"].sum(1) * gain[-1]
-            snr.append(power / fields["noise_power"].mean(1))
+            gain.append(mean_gain(fields["h"]))
+            snr.append(total_snr(gain[-1], fields["ap_power"], fields["noise_power"]))
     found: dict[str, Interval] = {
         name: (min(column), max(column))
         for name, column in zip(

@@ -16,7 +16,13 @@ import numpy as np
 from keras import ops
 
 from sionna_cfisac.beamforming.rules import architecture_conflicts
-from sionna_cfisac.beamforming.trained_on import QUANTITIES, TrainedOn, departures
+from sionna_cfisac.beamforming.trained_on import (
+    QUANTITIES,
+    TrainedOn,
+    departures,
+    mean_gain,
+    total_snr,
+)
 from sionna_cfisac.beamforming.weights import (
     CARD_FORMAT,
     CARD_VERSION,
@@ -347,12 +353,10 @@ def _values_seen(state: ChannelState, sensing_weight: Tensor | None) -> dict[str
     if h is None:
         return seen
     # of a typical channel: single ones are now and then far from it
-    gain = np.mean(np.square(np.abs(h)), axis=(1, 2, 3))
+    gain = mean_gain(h)
     seen["channel_gain"] = [float(np.median(gain))]
     if noise is not None and power is not None:
-        # single precision has no numbers for all of them
-        total, mean = (x.astype(float) for x in (power.sum(-1), noise[:_LOOKED_AT].mean(-1)))
-        snr = total * gain / mean
+        snr = total_snr(gain, power, noise[:_LOOKED_AT])
         seen["snr"] = [float(np.median(snr))]
     return seen
 
