@@ -252,15 +252,13 @@ def _check(
 def _too_large(document: Document, conditions: Iterable[Condition]) -> Iterator[Problem]:
     """The condition that takes most memory, if that is more than the machine has."""
     available = memory()
-    needs = [(sum(engine_of(c.scenario).memory().values()), c.index, c) for c in conditions]
-    if available is None or not needs:
+    sized = [(c, engine := engine_of(c.scenario), engine.memory()) for c in conditions]
+    if available is None or not sized:
         return
-    need, _, condition = max(needs)
-    need += LOADED
+    condition, engine, parts = max(sized, key=lambda each: sum(each[2].values()))
+    need = LOADED + sum(parts.values())
     if need <= available:
         return
-    engine = engine_of(condition.scenario)
-    parts = engine.memory()
     key = max(parts, key=lambda name: parts[name])
     way = "fewer of them"
     if key == engine.batch_key:

@@ -10,9 +10,13 @@ from sionna_cfisac.scenario.schema.scenario import ScenarioSpec
 
 def engine_of(scenario: ScenarioSpec) -> ConditionEngine:
     """The engine that runs a condition."""
-    return engine_for(dict(scenario))(scenario)
+    return _engine(scenario.link)(scenario)
 
 
 def engine_for(tree: dict[str, Any]) -> type[ConditionEngine]:
     """Class of the engine for a scenario, or for the values of its file."""
-    return FlatEngine if tree.get("link") is None else LinkEngine
+    return _engine(tree.get("link"))
+
+
+def _engine(link: Any) -> type[ConditionEngine]:
+    return FlatEngine if link is None else LinkEngine
